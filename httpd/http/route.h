@@ -1,0 +1,43 @@
+/* route.h - which handler answers which path.
+ *
+ * Promise    the longest prefix wins; a prefix ends in '/', so "/lab/" covers
+ *            "/lab/x" and "/lab" redirects to it.
+ * Owns       nothing of the configuration: the texts live as long as it.
+ * Threads    read only once built; shared by all workers. */
+#ifndef HTTPD_HTTP_ROUTE_H
+#define HTTPD_HTTP_ROUTE_H
+
+#include "buffers/str.h"
+#include "httpd/config/config.h"
+
+#include <stddef.h>
+
+struct exchange;
+
+struct route {
+    struct str prefix;
+    void (*handle)(struct exchange *x);
+    const struct route_config *config;
+    int root_fd; /* files: the folder, opened with O_PATH; else -1 */
+    unsigned id; /* index in the table, for cache keys */
+};
+
+struct route_table {
+    struct route *routes; /* longest prefix first */
+    size_t n;
+};
+
+/* Builds the table and opens the folders. On failure says why in one line of
+ * ret_error and leaves nothing open. */
+bool route_table_init(struct route_table *t, const struct config *config,
+                      char *ret_error, size_t error_cap);
+void route_table_fini(struct route_table *t);
+
+/* The route of a decoded path, or NULL. */
+const struct route *route_find(const struct route_table *t, struct str path);
+
+/* The path behind the route's prefix: "" or "dir/file", never with a leading
+ * slash. */
+struct str route_rest(const struct route *r, struct str path);
+
+#endif

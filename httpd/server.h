@@ -1,0 +1,15 @@
+/* server.h - the whole server, from a configuration to its end.
+ *
+ * Promise    prints one line "listening on http://HOST:PORT" per address to
+ *            stdout once every worker accepts. SIGTERM drains, SIGINT stops.
+ * Threads    the main thread, which waits for signals here. */
+#ifndef HTTPD_SERVER_H
+#define HTTPD_SERVER_H
+
+struct config;
+
+/* Serves until a signal ends it. Returns the exit code: 0, or 1 when it could
+ * not start or run (the log says why). */
+int server_run(const struct config *config);
+
+#endif

@@ -1,0 +1,20 @@
+/* accept.h - what a client prefers.
+ *
+ * Promise    weights are thousandths, 0 to 1000; a malformed member is passed
+ *            over, the rest of the list counts.
+ * Source     RFC 9110 section 12. */
+#ifndef PARSER_ACCEPT_H
+#define PARSER_ACCEPT_H
+
+#include "buffers/str.h"
+
+/* The weight that one Accept-Encoding value gives to a coding such as "gzip",
+ * by name or by "*"; -1 when neither stands in it. "x-gzip" means "gzip".
+ * For several fields of the name, join them with ", " first. */
+int accept_encoding_weight(struct str field, struct str coding);
+
+/* The weight that an Accept value gives to a media type such as "text/html";
+ * the most specific range decides. -1 when no range covers it. */
+int accept_type_weight(struct str field, struct str type);
+
+#endif

@@ -1,0 +1,22 @@
+/* entity_tag.h - entity tags and the lists of them in If-Match and kin.
+ *
+ * Promise    a tag is passed with its quotes: "abc" or W/"abc".
+ * Source     RFC 9110 sections 8.8.3 and 13.1. */
+#ifndef PARSER_ENTITY_TAG_H
+#define PARSER_ENTITY_TAG_H
+
+#include "buffers/str.h"
+
+#include <stdbool.h>
+
+/* Both strong and equal. */
+bool entity_tag_equal_strong(struct str a, struct str b);
+
+/* Equal, W/ left aside. */
+bool entity_tag_equal_weak(struct str a, struct str b);
+
+/* Whether a field value (a list, or "*") names the tag. A malformed list
+ * matches nothing beyond what could be read. */
+bool entity_tag_list_has(struct str list, struct str tag, bool strong);
+
+#endif

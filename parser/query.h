@@ -1,0 +1,24 @@
+/* query.h - the query of a target, one parameter at a time.
+ *
+ * Promise    "a=1&b=x%20y" is walked without allocation; names compare raw,
+ *            values are decoded on request ('+' is a space).
+ * Source     WHATWG URL, application/x-www-form-urlencoded. */
+#ifndef PARSER_QUERY_H
+#define PARSER_QUERY_H
+
+#include "buffers/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The raw value of the first parameter of that name; at is NULL when there is
+ * none, and a view of no bytes for "name" and "name=". */
+struct str query_get(struct str query, struct str name);
+
+/* Walks all parameters: *rest begins as the query. False at the end. */
+bool query_next(struct str *rest, struct str *ret_name, struct str *ret_value);
+
+/* Decodes %XX and '+' into out. False when malformed or longer than cap. */
+bool query_decode(struct str raw, char *out, size_t cap, size_t *ret_len);
+
+#endif
