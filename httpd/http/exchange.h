@@ -77,8 +77,9 @@ enum framing {
 /* What carries an exchange: what it may ask of its connection. */
 struct carrier_ops {
     void (*wake)(struct exchange *x);
-    void (*send_continue)(struct exchange *x);
 };
+
+#define EXCHANGE_MAGIC 0x5c11ce01u
 
 struct exchange {
     uint32_t magic;
@@ -144,5 +145,42 @@ void exchange_wake(struct exchange *x);
  * 413) when the body cannot be taken; then stop() was called. */
 bool exchange_read_body(struct exchange *x, const struct body_ops *ops,
                         void *self);
+
+/* For a handler that cannot answer yet: ops->pull(self, x) is called now and
+ * after every exchange_wake(x) until it has answered by response_*(); then
+ * self is stopped, and what it answered with takes over. */
+void exchange_defer(struct exchange *x, const struct source_ops *ops,
+                    void *self);
+
+/* What the carrier does with an exchange. */
+
+/* NULL when out of memory. */
+struct exchange *exchange_new(struct worker *w);
+void exchange_free(struct exchange *x);
+
+/* Stops source and body and makes it ready for the next request. */
+void exchange_reset(struct exchange *x);
+
+/* Pulls until the queue is at its high mark, the source has nothing now, or
+ * the turn's share is used up. DONE: ask again when there is room. AGAIN: the
+ * source waits. END: the response is queued whole. FAILED: end the connection
+ * as x->failure says. */
+enum flow exchange_pump(struct exchange *x);
+
+/* Whether there is anything to pull. */
+bool exchange_has_source(const struct exchange *x);
+
+/* Takes body bytes as they came; *ret_used of them belong to this request.
+ * DONE: all was used, more is needed. FULL: the body has no room now. END: the
+ * request is complete. FAILED: an error was answered, or x->broken is set. */
+enum flow exchange_feed_body(struct exchange *x, const char *data, size_t len,
+                             size_t *ret_used);
+
+/* Answers an error in place of whatever was under way; the connection ends
+ * after it. The head must not have been sent. */
+void exchange_refuse(struct exchange *x, int status, const char *text);
+
+/* Body bytes that may be read from the peer now. */
+size_t exchange_body_room(struct exchange *x);
 
 #endif

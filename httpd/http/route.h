@@ -10,6 +10,7 @@
 #include "buffers/str.h"
 #include "httpd/config/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct exchange;
@@ -35,6 +36,9 @@ void route_table_fini(struct route_table *t);
 
 /* The route of a decoded path, or NULL. */
 const struct route *route_find(const struct route_table *t, struct str path);
+
+/* Whether the path is a route's prefix without its slash, as "/lab". */
+bool route_is_folder_of(const struct route_table *t, struct str path);
 
 /* The path behind the route's prefix: "" or "dir/file", never with a leading
  * slash. */

@@ -15,6 +15,7 @@ struct worker;
 
 struct timer {
     struct event event;
+    struct worker *worker;
     void (*fire)(void *arg);
     void *arg;
 };

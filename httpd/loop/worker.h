@@ -1,32 +1,130 @@
 /* worker.h - one thread, one event base, and what its connections share.
  *
  * Promise    a connection never changes its worker, so nothing here is locked.
- * Owns       read buffer, scratch, block pool, free exchanges, file cache.
- * Threads    the worker's own, except worker_stop(), which any thread may
- *            call. */
+ * Owns       base, read buffer, scratch, block pool, free exchanges, file
+ *            cache, access log buffer. Configuration and routes are borrowed.
+ * Threads    the worker's own, except worker_command(), which any thread may
+ *            call: one atomic and an eventfd. */
 #ifndef HTTPD_LOOP_WORKER_H
 #define HTTPD_LOOP_WORKER_H
 
+#include "buffers/block_pool.h"
+#include "buffers/bytes.h"
 #include "buffers/str.h"
+#include "httpd/loop/timer.h"
+#include "parser/http_date.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct access_log;
+struct config;
+struct conn;
+struct conn_count;
+struct event_base;
+struct exchange;
 struct file_cache;
-struct worker;
+struct route_table;
 
 #define WORKER_SCRATCH_BYTES (64u << 10)
+#define WORKER_READ_BYTES    (64u << 10)
+
+enum worker_command {
+    WORKER_RUN,
+    WORKER_DRAIN, /* no new connections; end when the last is done */
+    WORKER_STOP,  /* end now */
+};
+
+/* Something to be looked at once more in this turn of the loop. */
+struct ready {
+    struct ready *next;
+    bool queued;
+    void (*run)(struct ready *r);
+};
+
+struct worker {
+    struct event_base *base;
+    const struct config *config;
+    const struct route_table *routes;
+    struct conn_count *conn_count; /* shared by all workers */
+
+    uint64_t now_ms;
+    int64_t now_seconds;
+    char date[HTTP_DATE_BYTES]; /* now_seconds as HTTP writes it */
+
+    struct conn *conns; /* all connections, newest first */
+    size_t conns_n;
+    size_t log_lines; /* since the last sweep */
+    size_t log_lines_left_out;
+    size_t refused_n; /* of them: beyond a cap, waiting to read why */
+    struct ready *ready_head;
+    struct ready **ready_tail;
+    struct exchange *free_exchanges;
+    size_t free_exchanges_n;
+    struct block_pool pool;
+    struct file_cache *file_cache;
+    struct access_log *access_log; /* NULL when off */
+    struct bytes head;             /* a response head is built here */
+
+    struct listener *listeners;
+    struct timer sweep;
+    struct timer ready_timer;
+    struct event command_event;
+    int command_fd;
+    _Atomic enum worker_command command;
+    bool draining;
+    uint64_t drain_deadline_ms;
+
+    char read_buffer[WORKER_READ_BYTES];
+    char scratch[WORKER_SCRATCH_BYTES];
+};
+
+/* Everything but the listeners. NULL when out of memory or descriptors. */
+struct worker *worker_new(const struct config *config,
+                          const struct route_table *routes,
+                          struct conn_count *conn_count);
+void worker_free(struct worker *w);
+
+/* Runs the loop until a command ends it. */
+void worker_run(struct worker *w);
+
+/* Tells the worker what to do; any thread. */
+void worker_command(struct worker *w, enum worker_command command);
+
+/* Queues r to run before the loop waits again; once however often asked. */
+void worker_ready(struct worker *w, struct ready *r);
+void worker_unready(struct worker *w, struct ready *r);
+
+/* Reads the clocks. Called once for every event. */
+void worker_tick(struct worker *w);
+
+/* A request and its response to use, or NULL; give it back when done. */
+struct exchange *worker_exchange_get(struct worker *w);
+void worker_exchange_put(struct worker *w, struct exchange *x);
 
 /* Milliseconds on the monotonic clock, read once a turn. */
-uint64_t worker_now_ms(const struct worker *w);
+static inline uint64_t worker_now_ms(const struct worker *w)
+{
+    return w->now_ms;
+}
 
 /* Seconds since 1970, read once a turn. */
-int64_t worker_now_seconds(const struct worker *w);
+static inline int64_t worker_now_seconds(const struct worker *w)
+{
+    return w->now_seconds;
+}
 
 /* WORKER_SCRATCH_BYTES for use within one call; never kept. */
-char *worker_scratch(struct worker *w);
+static inline char *worker_scratch(struct worker *w)
+{
+    return w->scratch;
+}
 
-struct file_cache *worker_file_cache(struct worker *w);
+static inline struct file_cache *worker_file_cache(struct worker *w)
+{
+    return w->file_cache;
+}
 
 #endif

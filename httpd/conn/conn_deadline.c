@@ -1,0 +1,119 @@
+#include "httpd/conn/conn.h"
+
+#include "httpd/config/config.h"
+#include "httpd/http/exchange.h"
+#include "httpd/limits.h"
+
+#include <assert.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+/* Whether less than rate_min bytes a second have moved over a whole window. */
+static bool too_slow(struct rate_window *window, uint64_t bytes,
+                     uint64_t now_ms, uint64_t rate_min,
+                     const struct config *config)
+{
+    if (rate_min == 0)
+        return false;
+    if (window->since_ms == 0) {
+        *window = (struct rate_window){now_ms, bytes};
+        return false;
+    }
+    uint64_t took_ms = now_ms - window->since_ms;
+    if (took_ms < config->rate_window_ms)
+        return false;
+    bool slow = (bytes - window->bytes) * 1000 / took_ms < rate_min;
+    *window = (struct rate_window){now_ms, bytes};
+    return slow;
+}
+
+/* Bytes that the peer has acknowledged: what left, less what the kernel still
+ * holds. With large kernel buffers what left moves in jumps only. */
+static uint64_t acknowledged(const struct conn *c)
+{
+    int held = 0;
+    if (ioctl(c->sink.fd, SIOCOUTQ, &held) != 0 || held < 0)
+        return c->out_bytes;
+    uint64_t bytes = (uint64_t)held;
+    return bytes < c->out_bytes ? c->out_bytes - bytes : 0;
+}
+
+static void check_reader(struct conn *c)
+{
+    const struct config *config = c->worker->config;
+    if (write_queue_empty(&c->out)) {
+        c->writing.since_ms = 0;
+        return;
+    }
+    uint64_t now_ms = c->worker->now_ms;
+    bool due = c->writing.since_ms == 0 ||
+               now_ms - c->writing.since_ms >= config->rate_window_ms;
+    if (due && too_slow(&c->writing, acknowledged(c), now_ms,
+                        config->write_rate_min, config)) {
+        c->reset = true;
+        conn_close(c, CLOSE_READER_TOO_SLOW);
+    }
+}
+
+/* While we ourselves do not read, the peer cannot be late. */
+static void check_body(struct conn *c)
+{
+    const struct config *config = c->worker->config;
+    if (c->x->req.body_done || !conn_wants_read(c)) {
+        c->reading.since_ms = 0;
+        return;
+    }
+    if (!too_slow(&c->reading, c->in_bytes, c->worker->now_ms,
+                  config->body_rate_min, config))
+        return;
+    if (c->x->head_sent) {
+        c->reset = true;
+        conn_close(c, CLOSE_BODY_TOO_SLOW);
+        return;
+    }
+    conn_refuse(c, 408, "the request body came too slowly");
+    worker_ready(c->worker, &c->ready);
+}
+
+static void check_half_closed(struct conn *c)
+{
+    uint64_t last_ms = c->out_ms > c->since_ms ? c->out_ms : c->since_ms;
+    if (c->half_closed && c->worker->now_ms - last_ms >= HALF_CLOSED_MS)
+        conn_close(c, CLOSE_PEER_CLOSED);
+}
+
+static bool late(const struct conn *c, uint64_t limit_ms)
+{
+    return c->worker->now_ms - c->since_ms >= limit_ms;
+}
+
+void conn_check_deadline(struct conn *c)
+{
+    const struct config *config = c->worker->config;
+    switch (c->state) {
+    case CONN_IDLE:
+        if (c->worker->draining)
+            conn_close(c, CLOSE_DRAINED);
+        else if (late(c, config->idle_timeout_ms))
+            conn_close(c, CLOSE_IDLE_TIMEOUT);
+        break;
+    case CONN_HEAD:
+        if (late(c, config->head_timeout_ms)) {
+            conn_refuse(c, 408, "the request head took too long");
+            worker_ready(c->worker, &c->ready);
+        }
+        break;
+    case CONN_EXCHANGE:
+        check_body(c);
+        check_reader(c);
+        check_half_closed(c);
+        break;
+    case CONN_FLUSH:
+        check_reader(c);
+        break;
+    case CONN_LINGER:
+        if (late(c, config->linger_timeout_ms))
+            conn_close(c, CLOSE_LINGER_END);
+        break;
+    }
+}

@@ -1,0 +1,305 @@
+#include "httpd/config/config.h"
+#include "httpd/conn/conn.h"
+#include "httpd/conn/conn_log.h"
+#include "httpd/conn/socket_tuning.h"
+#include "httpd/http/exchange.h"
+#include "httpd/http/response.h"
+#include "httpd/http/route.h"
+#include "httpd/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ALLOW_ALL "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
+
+/* What comes from the peer, for the state that wants it: first what was read
+ * ahead, then at most one read a turn. True: c->in holds something. */
+static bool take_input(struct conn *c, size_t bytes_max)
+{
+    char *buffer = c->worker->read_buffer;
+    if (c->in.len > 0)
+        return true;
+    if (c->read_ahead.len > 0) {
+        c->in = (struct str){buffer, c->read_ahead.len};
+        memcpy(buffer, c->read_ahead.data, c->read_ahead.len);
+        bytes_reset(&c->read_ahead);
+        bytes_trim(&c->read_ahead, 0);
+        return true;
+    }
+    if (!c->readable)
+        return false;
+    c->readable = false;
+    ssize_t n = recv(c->sink.fd, buffer, bytes_max, MSG_DONTWAIT);
+    if (n > 0) {
+        c->in_bytes += (uint64_t)n;
+        c->in = (struct str){buffer, (size_t)n};
+        return true;
+    }
+    if (n == 0)
+        conn_close(c, c->state == CONN_LINGER ? CLOSE_DONE : CLOSE_PEER_CLOSED);
+    else if (errno != EAGAIN && errno != EINTR)
+        conn_close(c, CLOSE_PEER_RESET);
+    return false;
+}
+
+static void used_input(struct conn *c, size_t n)
+{
+    c->in = str_skip(c->in, n);
+}
+
+static void wake(struct exchange *x)
+{
+    struct conn *c = x->carrier;
+    worker_ready(c->worker, &c->ready);
+}
+
+static const struct carrier_ops carrier_ops = {.wake = wake};
+
+static bool attach_exchange(struct conn *c)
+{
+    struct exchange *x = worker_exchange_get(c->worker);
+    if (!x)
+        return false;
+    x->carrier = c;
+    x->carrier_ops = &carrier_ops;
+    x->out = &c->out;
+    x->started_ms = c->worker->now_ms;
+    c->x = x;
+    return true;
+}
+
+bool step_idle(struct conn *c)
+{
+    assert(!c->x);
+    if (c->worker->draining) {
+        conn_close(c, CLOSE_DRAINED);
+        return false;
+    }
+    if (!take_input(c, READ_HEAD_BYTES))
+        return false;
+    if (!attach_exchange(c)) {
+        conn_close(c, CLOSE_NO_MEMORY);
+        return false;
+    }
+    conn_enter(c, CONN_HEAD);
+    return true;
+}
+
+void conn_refuse(struct conn *c, int status, const char *text)
+{
+    conn_log_refusal(c, status, text);
+    if (!c->x && !attach_exchange(c)) {
+        conn_close(c, CLOSE_NO_MEMORY);
+        return;
+    }
+    exchange_refuse(c->x, status, text);
+    conn_enter(c, CONN_EXCHANGE);
+}
+
+static void redirect_to_folder(struct exchange *x)
+{
+    struct str path = request_str(&x->req, x->req.path);
+    struct str query = request_str(&x->req, x->req.query);
+    response_begin(x, 301);
+    response_headerf(x, "Location", "%.*s/%s%.*s", (int)path.len, path.at,
+                     query.len ? "?" : "", (int)query.len, query.at);
+    response_send_empty(x);
+}
+
+/* Asked of the server itself, not of a path. RFC 9110 section 9.3.6 to 9.3.8 */
+static bool answer_server_wide(struct exchange *x)
+{
+    enum method m = x->req.method;
+    if (m == METHOD_CONNECT || m == METHOD_TRACE) {
+        response_not_allowed(x, ALLOW_ALL);
+        return true;
+    }
+    if (x->req.form != TARGET_ASTERISK)
+        return false;
+    response_begin(x, 204);
+    response_header(x, "Allow", STR(ALLOW_ALL));
+    response_send_empty(x);
+    return true;
+}
+
+static void adopt_route(struct conn *c, const struct route *route)
+{
+    struct exchange *x = c->x;
+    x->route = route;
+    x->body_bytes_max = route->config->body_bytes_max;
+    c->out.high = route->config->queue_high;
+    c->out.low = route->config->queue_low;
+    if (c->tuned != route) {
+        socket_tune(c->sink.fd, route->config,
+                    c->tuned ? c->tuned->config : NULL);
+        c->tuned = route;
+    }
+}
+
+/* From here on the handler of the route decides. */
+static void dispatch(struct conn *c)
+{
+    struct exchange *x = c->x;
+    x->keep_alive = x->req.keep_alive;
+    x->continue_wanted = x->req.expect_continue && !x->req.body_done;
+    x->body_bytes_max = BODY_DISCARD_BYTES_MAX;
+    if (answer_server_wide(x))
+        return;
+    struct str path = request_str(&x->req, x->req.path);
+    const struct route *route = route_find(c->worker->routes, path);
+    if (!route && route_is_folder_of(c->worker->routes, path)) {
+        redirect_to_folder(x);
+    } else if (!route) {
+        response_error(x, 404, "nothing is served at this path");
+    } else {
+        adopt_route(c, route);
+        route->handle(x);
+    }
+    assert(x->head_sent || x->source || x->body);
+}
+
+bool step_head(struct conn *c)
+{
+    struct exchange *x = c->x;
+    size_t used = 0;
+    if (!take_input(c, READ_HEAD_BYTES))
+        return false;
+    enum flow r = request_feed_head(&x->req, c->in.at, c->in.len, &used);
+    used_input(c, used);
+    switch (r) {
+    case FLOW_AGAIN:
+        return false;
+    case FLOW_DONE:
+        conn_enter(c, CONN_EXCHANGE);
+        dispatch(c);
+        if (x->req.body_done && x->body)
+            (void)exchange_feed_body(x, NULL, 0, &used);
+        return true;
+    case FLOW_FAILED:
+        conn_refuse(c, x->req.verdict.status, x->req.verdict.text);
+        return true;
+    default:
+        conn_close(c, CLOSE_NO_MEMORY);
+        return false;
+    }
+}
+
+/* Reads what the body has room for. */
+static void read_body(struct conn *c)
+{
+    struct exchange *x = c->x;
+    size_t room = exchange_body_room(x);
+    size_t want = room < READ_BODY_BYTES ? room : READ_BODY_BYTES;
+    if (room == 0 || !take_input(c, want))
+        return;
+    size_t used = 0;
+    enum flow r = exchange_feed_body(x, c->in.at, c->in.len, &used);
+    used_input(c, used);
+    if (r == FLOW_FAILED && x->req.verdict.status)
+        conn_log_refusal(c, x->req.verdict.status, x->req.verdict.text);
+}
+
+static void complete(struct conn *c)
+{
+    conn_log_access(c);
+    c->keep_alive = c->x->keep_alive;
+    worker_exchange_put(c->worker, c->x);
+    c->x = NULL;
+    c->pull_again = false;
+    conn_enter(c, CONN_FLUSH);
+}
+
+/* The response cannot be completed: the peer must not take it for whole. */
+static bool give_up(struct conn *c)
+{
+    if (c->x->failure == FAILURE_CUT) {
+        c->x->keep_alive = false;
+        complete(c);
+        return true;
+    }
+    c->reset = true;
+    conn_close(c, CLOSE_BROKEN);
+    return false;
+}
+
+/* A source that was stopped by the high mark rests until the low one. */
+static bool may_pull(struct conn *c)
+{
+    if (write_queue_room(&c->out) == 0)
+        c->above_high = true;
+    if (c->above_high && !write_queue_low(&c->out))
+        return false;
+    c->above_high = false;
+    return true;
+}
+
+bool step_exchange(struct conn *c)
+{
+    struct exchange *x = c->x;
+    bool discards = x->finished && !x->keep_alive;
+    if (!x->req.body_done && !discards)
+        read_body(c);
+    if (c->closing)
+        return false;
+    enum flow r = FLOW_DONE;
+    if (x->broken)
+        r = FLOW_FAILED;
+    else if (may_pull(c))
+        r = exchange_pump(x);
+    c->pull_again = r == FLOW_DONE && exchange_has_source(x);
+    if (r == FLOW_FAILED)
+        return give_up(c);
+    if (!x->finished || (!x->req.body_done && x->keep_alive))
+        return false;
+    complete(c);
+    return true;
+}
+
+bool step_flush(struct conn *c)
+{
+    bool room = c->out.file_len == 0 && write_queue_room(&c->out) > 0;
+    if (c->keep_alive && room) {
+        conn_enter(c, CONN_IDLE);
+        return true;
+    }
+    if (!write_queue_empty(&c->out))
+        return false;
+    if (c->keep_alive) {
+        conn_enter(c, CONN_IDLE);
+        return true;
+    }
+    /* Closing at once could reset the connection under the answer. */
+    shutdown(c->sink.fd, SHUT_WR);
+    conn_enter(c, CONN_LINGER);
+    return true;
+}
+
+bool step_linger(struct conn *c)
+{
+    if (!take_input(c, READ_BODY_BYTES))
+        return false;
+    c->lingered_bytes += c->in.len;
+    used_input(c, c->in.len);
+    if (c->lingered_bytes > LINGER_BYTES_MAX)
+        conn_close(c, CLOSE_LINGER_END);
+    return c->read_ahead.len > 0;
+}
+
+bool conn_wants_read(struct conn *c)
+{
+    switch (c->state) {
+    case CONN_IDLE:
+    case CONN_HEAD:
+        return c->read_ahead.len == 0;
+    case CONN_EXCHANGE:
+        return !c->x->req.body_done && c->read_ahead.len == 0 &&
+               exchange_body_room(c->x) > 0;
+    case CONN_FLUSH:
+        return false;
+    case CONN_LINGER:
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,82 @@
+#include "httpd/conn/sink.h"
+
+#include "httpd/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+static enum flow send_result(ssize_t n, size_t want)
+{
+    if (n >= 0)
+        return (size_t)n == want ? FLOW_DONE : FLOW_AGAIN;
+    return errno == EAGAIN || errno == EINTR ? FLOW_AGAIN : FLOW_FAILED;
+}
+
+static enum flow plain_send(struct sink *s, const struct iovec *iov, int iov_n,
+                            bool more, size_t *ret_sent)
+{
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+    size_t want = 0;
+    ssize_t n;
+    for (int i = 0; i < iov_n; i++)
+        want += iov[i].iov_len;
+    if (iov_n == 1) {
+        n = send(s->fd, iov->iov_base, iov->iov_len, flags);
+    } else {
+        struct msghdr msg = {.msg_iov = (struct iovec *)iov,
+                             .msg_iovlen = (size_t)iov_n};
+        n = sendmsg(s->fd, &msg, flags);
+    }
+    *ret_sent = n > 0 ? (size_t)n : 0;
+    return send_result(n, want);
+}
+
+static enum flow plain_send_file(struct sink *s, const struct file_range *range,
+                                 uint64_t bytes_max, uint64_t *ret_sent)
+{
+    uint64_t want = range->len < bytes_max ? range->len : bytes_max;
+    off_t pos = (off_t)range->pos;
+    ssize_t n = sendfile(s->fd, range->fd, &pos, (size_t)want);
+    *ret_sent = n > 0 ? (uint64_t)n : 0;
+    if (n == 0)
+        return FLOW_END;
+    return send_result(n, (size_t)want);
+}
+
+const struct sink_ops sink_plain_ops = {
+    .send = plain_send,
+    .send_file = plain_send_file,
+};
+
+/* One system call's worth from the head of the queue. */
+static enum flow flush_head(struct sink *s, struct write_queue *q,
+                            uint64_t file_max, uint64_t *ret_sent)
+{
+    struct iovec iov[FLUSH_IOV_MAX];
+    struct write_view view;
+    write_queue_peek(q, iov, FLUSH_IOV_MAX, &view);
+    if (view.file)
+        return s->ops->send_file(s, view.file, file_max, ret_sent);
+    size_t sent = 0;
+    enum flow r = s->ops->send(s, view.iov, view.iov_n, view.more, &sent);
+    *ret_sent = sent;
+    return r;
+}
+
+enum flow sink_flush(struct sink *s, struct write_queue *q, uint64_t *ret_sent)
+{
+    uint64_t share = TURN_FILE_BYTES;
+    *ret_sent = 0;
+    while (!write_queue_empty(q)) {
+        uint64_t sent = 0;
+        enum flow r = share ? flush_head(s, q, share, &sent) : FLOW_FULL;
+        write_queue_skip(q, sent);
+        *ret_sent += sent;
+        share -= sent < share ? sent : share;
+        if (r != FLOW_DONE)
+            return r;
+    }
+    return FLOW_DONE;
+}

@@ -1,0 +1,41 @@
+/* sink.h - where bytes leave: a plain socket now, TLS later, a fake in tests.
+ *
+ * Promise    *ret_sent is valid whatever the result. DONE: everything was
+ *            taken. AGAIN: the peer is not ready for the rest. END (file only):
+ *            the file ended before the range. FAILED: the connection is gone.
+ * Owns       nothing; the descriptor is the connection's.
+ * Threads    the loop thread. */
+#ifndef HTTPD_CONN_SINK_H
+#define HTTPD_CONN_SINK_H
+
+#include "buffers/flow.h"
+#include "buffers/write_queue.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct sink;
+
+struct sink_ops {
+    /* more: other bytes follow at once, so a short packet may wait. */
+    enum flow (*send)(struct sink *s, const struct iovec *iov, int iov_n,
+                      bool more, size_t *ret_sent);
+    enum flow (*send_file)(struct sink *s, const struct file_range *range,
+                           uint64_t bytes_max, uint64_t *ret_sent);
+};
+
+struct sink {
+    const struct sink_ops *ops;
+    int fd;
+};
+
+extern const struct sink_ops sink_plain_ops;
+
+/* Sends from the head of the queue, at most about TURN_FILE_BYTES of files.
+ * DONE: the queue is empty. FULL: the turn's share is used up. AGAIN, END and
+ * FAILED as above. */
+enum flow sink_flush(struct sink *s, struct write_queue *q, uint64_t *ret_sent);
+
+#endif

@@ -1,0 +1,98 @@
+#include "httpd/http/route.h"
+
+#include "httpd/files/files.h"
+#include "httpd/sources/lab.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct route *x = a;
+    const struct route *y = b;
+    if (x->prefix.len == y->prefix.len)
+        return 0;
+    return x->prefix.len < y->prefix.len ? 1 : -1;
+}
+
+/* Picks the handler and opens what it serves from. */
+static bool prepare(struct route *r, const struct route_config *config,
+                    char *ret_error, size_t error_cap)
+{
+    r->prefix = str_from(config->prefix);
+    r->config = config;
+    r->root_fd = -1;
+    if (config->lab) {
+        r->handle = lab_handle;
+        return true;
+    }
+    r->handle = files_handle;
+    r->root_fd = open(config->files, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (r->root_fd >= 0)
+        return true;
+    snprintf(ret_error, error_cap, "route \"%s\": files \"%s\": %s",
+             config->prefix, config->files, strerror(errno));
+    return false;
+}
+
+bool route_table_init(struct route_table *t, const struct config *config,
+                      char *ret_error, size_t error_cap)
+{
+    *t = (struct route_table){0};
+    t->routes = calloc(config->routes_n, sizeof *t->routes);
+    if (!t->routes) {
+        snprintf(ret_error, error_cap, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < config->routes_n; i++) {
+        if (!prepare(&t->routes[i], &config->routes[i], ret_error, error_cap)) {
+            route_table_fini(t);
+            return false;
+        }
+        t->n++;
+    }
+    qsort(t->routes, t->n, sizeof *t->routes, longest_first);
+    for (size_t i = 0; i < t->n; i++)
+        t->routes[i].id = (unsigned)i;
+    return true;
+}
+
+void route_table_fini(struct route_table *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->routes[i].root_fd >= 0)
+            close(t->routes[i].root_fd);
+    }
+    free(t->routes);
+    *t = (struct route_table){0};
+}
+
+const struct route *route_find(const struct route_table *t, struct str path)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (str_starts(path, t->routes[i].prefix))
+            return &t->routes[i];
+    }
+    return NULL;
+}
+
+bool route_is_folder_of(const struct route_table *t, struct str path)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct str prefix = t->routes[i].prefix;
+        if (prefix.len == path.len + 1 && str_starts(prefix, path))
+            return true;
+    }
+    return false;
+}
+
+struct str route_rest(const struct route *r, struct str path)
+{
+    assert(str_starts(path, r->prefix));
+    return str_skip(path, r->prefix.len);
+}

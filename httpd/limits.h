@@ -1,0 +1,40 @@
+/* limits.h - the bounds that no operator sets: work per turn and small caps.
+ *
+ * Promise    no wake-up does more than these say; the operator's own bounds
+ *            are in config/directives.def. */
+#ifndef HTTPD_LIMITS_H
+#define HTTPD_LIMITS_H
+
+/* One turn of a connection. */
+#define READ_HEAD_BYTES (4u << 10)  /* one read while a head is awaited */
+#define READ_BODY_BYTES (64u << 10) /* one read of a body */
+#define TURN_FILE_BYTES (1u << 20)  /* sendfile() before others have a turn */
+#define TURN_STEPS_MAX  1024u       /* steps of the state table */
+#define FLUSH_IOV_MAX   32          /* pieces of one writev() */
+#define TURN_PULLS_MAX  256u        /* pulls of one source */
+
+/* One turn of a worker. */
+#define TURN_ACCEPTS_MAX 64u
+#define SWEEP_MS         250u /* between two looks at all deadlines */
+
+/* What a worker keeps for reuse. */
+#define POOL_KEEP_BYTES    (4u << 20)
+#define EXCHANGES_KEPT_MAX 64u
+#define REQUEST_KEEP_BYTES (4u << 10) /* storage that a kept request may have  \
+                                       */
+
+/* A request body that nobody wants is read and thrown away up to here; beyond,
+ * the connection is closed after the answer. */
+#define BODY_DISCARD_BYTES_MAX (64u << 10)
+
+/* Bytes read after an early answer before the connection is closed hard. */
+#define LINGER_BYTES_MAX (16u << 20)
+
+/* A peer that has shut down its side gets what is on its way; a source that
+ * pauses longer than this is stopped. */
+#define HALF_CLOSED_MS 10000u
+
+/* Connections beyond the caps that may wait to read why they were refused. */
+#define REFUSED_MAX 64u
+
+#endif

@@ -1,0 +1,245 @@
+#include "httpd/loop/worker.h"
+
+#include "httpd/config/config.h"
+#include "httpd/conn/conn.h"
+#include "httpd/files/file_cache.h"
+#include "httpd/http/exchange.h"
+#include "httpd/http/response.h"
+#include "httpd/limits.h"
+#include "httpd/loop/listener.h"
+#include "httpd/observe/access_log.h"
+#include "httpd/observe/log.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+void worker_tick(struct worker *w)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    w->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec == w->now_seconds)
+        return;
+    w->now_seconds = now.tv_sec;
+    http_date_write(w->date, w->now_seconds);
+}
+
+void worker_ready(struct worker *w, struct ready *r)
+{
+    assert(r->run);
+    if (r->queued)
+        return;
+    if (!w->ready_head)
+        timer_start(&w->ready_timer, 0);
+    r->queued = true;
+    r->next = NULL;
+    *w->ready_tail = r;
+    w->ready_tail = &r->next;
+}
+
+void worker_unready(struct worker *w, struct ready *r)
+{
+    if (!r->queued)
+        return;
+    struct ready **link = &w->ready_head;
+    while (*link != r)
+        link = &(*link)->next;
+    *link = r->next;
+    if (!*link)
+        w->ready_tail = link;
+    r->queued = false;
+}
+
+/* Runs what was queued before; what is queued meanwhile has the next turn. */
+static void run_ready(void *arg)
+{
+    struct worker *w = arg;
+    size_t n = 0;
+    for (struct ready *r = w->ready_head; r; r = r->next)
+        n++;
+    while (n-- > 0 && w->ready_head) {
+        struct ready *r = w->ready_head;
+        w->ready_head = r->next;
+        if (!w->ready_head)
+            w->ready_tail = &w->ready_head;
+        r->queued = false;
+        r->run(r);
+    }
+    if (w->ready_head)
+        timer_start(&w->ready_timer, 0);
+}
+
+static void stop_when_drained(struct worker *w)
+{
+    if (!w->draining)
+        return;
+    if (w->conns_n == 0 || w->now_ms >= w->drain_deadline_ms)
+        event_base_loopbreak(w->base);
+}
+
+static void sweep(void *arg)
+{
+    struct worker *w = arg;
+    conn_sweep(w);
+    listener_sweep(w);
+    if (w->access_log)
+        access_log_flush(w->access_log);
+    stop_when_drained(w);
+    timer_start(&w->sweep, SWEEP_MS);
+}
+
+static void drain(struct worker *w)
+{
+    if (w->draining)
+        return;
+    w->draining = true;
+    w->drain_deadline_ms = w->now_ms + w->config->drain_timeout_ms;
+    listener_close_all(w);
+    conn_sweep(w);
+    stop_when_drained(w);
+}
+
+static void on_command(int fd, short what, void *arg)
+{
+    (void)what;
+    struct worker *w = arg;
+    eventfd_t value;
+    (void)eventfd_read(fd, &value);
+    worker_tick(w);
+    switch (atomic_load(&w->command)) {
+    case WORKER_RUN:
+        break;
+    case WORKER_DRAIN:
+        drain(w);
+        break;
+    case WORKER_STOP:
+        event_base_loopbreak(w->base);
+        break;
+    }
+}
+
+void worker_command(struct worker *w, enum worker_command command)
+{
+    atomic_store(&w->command, command);
+    (void)eventfd_write(w->command_fd, 1);
+}
+
+/* The change list takes the cost out of toggling write interest. */
+static struct event_base *base_new(void)
+{
+    struct event_config *config = event_config_new();
+    if (!config)
+        return NULL;
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static bool start_parts(struct worker *w)
+{
+    const struct config *config = w->config;
+    w->base = base_new();
+    w->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    w->file_cache =
+        file_cache_new(config->file_cache_entries, config->file_cache_check_ms);
+    if (!w->base || w->command_fd < 0 || !w->file_cache)
+        return false;
+    return access_log_open(&w->access_log, config->access_log);
+}
+
+struct worker *worker_new(const struct config *config,
+                          const struct route_table *routes,
+                          struct conn_count *conn_count)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->config = config;
+    w->routes = routes;
+    w->conn_count = conn_count;
+    w->command_fd = -1;
+    w->ready_tail = &w->ready_head;
+    block_pool_init(&w->pool, POOL_KEEP_BYTES);
+    bytes_init(&w->head, RESPONSE_HEAD_BYTES_MAX);
+    if (!start_parts(w)) {
+        worker_free(w);
+        return NULL;
+    }
+    worker_tick(w);
+    event_assign(&w->command_event, w->base, w->command_fd,
+                 EV_READ | EV_PERSIST, on_command, w);
+    event_add(&w->command_event, NULL);
+    timer_init(&w->sweep, w, sweep, w);
+    timer_start(&w->sweep, SWEEP_MS);
+    timer_init(&w->ready_timer, w, run_ready, w);
+    return w;
+}
+
+static void stop_parts(struct worker *w)
+{
+    listener_close_all(w);
+    conn_close_all(w);
+    while (w->free_exchanges) {
+        struct exchange *x = w->free_exchanges;
+        w->free_exchanges = x->next;
+        exchange_free(x);
+    }
+    timer_fini(&w->sweep);
+    timer_fini(&w->ready_timer);
+    event_del(&w->command_event);
+    event_base_free(w->base);
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    if (w->base && w->sweep.fire)
+        stop_parts(w);
+    else if (w->base)
+        event_base_free(w->base);
+    file_cache_free(w->file_cache);
+    access_log_close(w->access_log);
+    if (w->command_fd >= 0)
+        close(w->command_fd);
+    block_pool_fini(&w->pool);
+    bytes_fini(&w->head);
+    free(w);
+}
+
+void worker_run(struct worker *w)
+{
+    if (event_base_dispatch(w->base) < 0)
+        log_line(LOG_ERROR, "the event loop failed");
+    if (w->draining && w->conns_n > 0)
+        log_line(LOG_WARN, "drain timeout: %zu connections cut", w->conns_n);
+}
+
+struct exchange *worker_exchange_get(struct worker *w)
+{
+    struct exchange *x = w->free_exchanges;
+    if (!x)
+        return exchange_new(w);
+    w->free_exchanges = x->next;
+    w->free_exchanges_n--;
+    return x;
+}
+
+void worker_exchange_put(struct worker *w, struct exchange *x)
+{
+    exchange_reset(x);
+    if (w->free_exchanges_n >= EXCHANGES_KEPT_MAX) {
+        exchange_free(x);
+        return;
+    }
+    x->next = w->free_exchanges;
+    w->free_exchanges = x;
+    w->free_exchanges_n++;
+}

@@ -1,0 +1,47 @@
+/* access_log.h - one line a request, in the combined log format.
+ *
+ *      127.0.0.1 - - [31/Jan/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 612
+ *      "-" "curl/8.0" 0.004
+ *
+ * Promise    lines are whole: one write(2) carries whole lines only. The last
+ *            field is seconds from the request's head to its end.
+ * Limits     ACCESS_LOG_BYTES buffered per worker; then, and at every sweep,
+ *            it is written. What cannot be written is counted and reported.
+ * Owns       its descriptor.
+ * Threads    one worker each; workers append to the same file. */
+#ifndef HTTPD_OBSERVE_ACCESS_LOG_H
+#define HTTPD_OBSERVE_ACCESS_LOG_H
+
+#include "buffers/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ACCESS_LOG_BYTES (64u << 10)
+
+struct access_log;
+
+struct access_entry {
+    const char *peer;
+    int64_t seconds; /* since 1970 */
+    const char *method;
+    struct str target;
+    int minor;
+    int status;
+    uint64_t body_bytes;
+    struct str referer;
+    struct str user_agent;
+    uint64_t took_ms;
+};
+
+/* Opens "off" (ret_log is NULL then), "stderr" or a path. False: it cannot be
+ * opened, and the log says why. */
+bool access_log_open(struct access_log **ret_log, const char *where);
+
+/* Writes what is buffered and closes; NULL is fine. */
+void access_log_close(struct access_log *log);
+
+void access_log_add(struct access_log *log, const struct access_entry *entry);
+void access_log_flush(struct access_log *log);
+
+#endif
