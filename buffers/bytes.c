@@ -40,7 +40,7 @@ static enum flow grow(struct bytes *b, size_t need)
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     if (cap > b->max)
         cap = b->max;
-    char *data = realloc(b->data, cap);
+    char *data = realloc(b->data, cap + 1); /* vsnprintf() ends with a NUL */
     if (!data)
         return FLOW_NO_MEMORY;
     b->data = data;
@@ -92,10 +92,9 @@ enum flow bytes_printf(struct bytes *b, const char *format, ...)
     va_end(args);
     assert(need >= 0);
 
-    /* vsnprintf() ends with a NUL that does not count as held. */
     char *room;
-    enum flow r = bytes_reserve(b, (size_t)need + 1, &room);
-    if (r != FLOW_DONE)
+    enum flow r = bytes_reserve(b, (size_t)need, &room);
+    if (r != FLOW_DONE || need == 0)
         return r;
     va_start(args, format);
     vsnprintf(room, (size_t)need + 1, format, args);

@@ -21,6 +21,9 @@ struct write_segment {
     char data[];
 };
 
+static_assert(sizeof(struct write_segment) + 16 <= WRITE_QUEUE_BLOCK_BYTES,
+              "the overhead of a block is what the marks count for it");
+
 static size_t segment_cap(const struct write_segment *s)
 {
     return block_class_bytes(s->class) - sizeof *s;
@@ -36,6 +39,7 @@ static size_t segment_room(const struct write_segment *s)
 static void segment_free(struct write_queue *q, struct write_segment *s)
 {
     if (s->kind == SEGMENT_BYTES) {
+        q->blocks_n--;
         block_pool_put(q->pool, s->class, s);
         return;
     }
@@ -69,11 +73,14 @@ bool write_queue_empty(const struct write_queue *q)
     return q->head == NULL;
 }
 
-/* The sent part of the first block is still held, so it counts. */
+/* Memory, not bytes to send: the sent part of the first block is still held,
+ * and each block has its own head, also the one that a push would take. */
 static size_t held(const struct write_queue *q)
 {
     bool part_sent = q->head && q->head->kind == SEGMENT_BYTES;
-    return q->len + (part_sent ? q->head->begin : 0);
+    size_t blocks = q->blocks_n + (segment_room(q->tail) == 0);
+    return q->len + (part_sent ? q->head->begin : 0) +
+           blocks * WRITE_QUEUE_BLOCK_BYTES;
 }
 
 size_t write_queue_room(const struct write_queue *q)
@@ -89,6 +96,7 @@ bool write_queue_low(const struct write_queue *q)
 
 static void link_tail(struct write_queue *q, struct write_segment *s)
 {
+    q->blocks_n += s->kind == SEGMENT_BYTES;
     s->next = NULL;
     if (q->tail)
         q->tail->next = s;
@@ -97,12 +105,13 @@ static void link_tail(struct write_queue *q, struct write_segment *s)
     q->tail = s;
 }
 
-/* A first small piece gets a small block, so that a short answer is cheap;
- * what follows more is likely to grow. */
+/* What begins a run of bytes is often short: a head, or the head of a part
+ * between two file ranges. What follows bytes is likely to grow. */
 static struct write_segment *segment_new(struct write_queue *q, size_t n)
 {
-    bool small = !q->head && n <= BLOCK_4K_BYTES - sizeof(struct write_segment);
-    enum block_class class = small ? BLOCK_4K : BLOCK_64K;
+    bool begins = !q->tail || q->tail->kind == SEGMENT_FILE;
+    bool small = n <= BLOCK_4K_BYTES - sizeof(struct write_segment);
+    enum block_class class = begins && small ? BLOCK_4K : BLOCK_64K;
     struct write_segment *s = block_pool_get(q->pool, class);
     if (!s)
         return NULL;
@@ -264,6 +273,7 @@ void write_queue_skip(struct write_queue *q, uint64_t n)
 void write_queue_check(const struct write_queue *q)
 {
     size_t len = 0;
+    size_t blocks_n = 0;
     uint64_t file_len = 0;
     const struct write_segment *last = NULL;
     for (const struct write_segment *s = q->head; s; s = s->next) {
@@ -273,10 +283,12 @@ void write_queue_check(const struct write_queue *q)
         } else {
             assert(s->begin < s->end && s->end <= segment_cap(s));
             len += s->end - s->begin;
+            blocks_n++;
         }
         last = s;
     }
     assert(last == q->tail);
     assert(len == q->len && file_len == q->file_len);
+    assert(blocks_n == q->blocks_n);
     assert(q->len <= q->high + WRITE_QUEUE_SLACK_BYTES);
 }

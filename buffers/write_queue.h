@@ -5,8 +5,9 @@
  *      [bytes 312]->[file 4096..1073741824]->[bytes 96....]
  *
  * Two kinds of segment: copied bytes in a block of the pool, and a range of
- * a file that leaves by sendfile(). Only the bytes cost memory, so the marks
- * count the bytes alone:
+ * a file that leaves by sendfile(). The marks count memory: bytes held, the
+ * sent part of the first block among them, and the head of each block; file
+ * ranges count nothing.
  *
  *      0 ........ low ............... high ........ hard
  *                  |                   |             |
@@ -33,6 +34,7 @@
 #include <sys/uio.h>
 
 #define WRITE_QUEUE_SLACK_BYTES (80u << 10)
+#define WRITE_QUEUE_BLOCK_BYTES 96u /* overhead that a block counts with */
 
 /* Part of an open file, and how to let go of it. */
 struct file_range {
@@ -49,6 +51,7 @@ struct write_queue {
     struct write_segment *head;
     struct write_segment *tail;
     struct block_pool *pool;
+    size_t blocks_n;
     size_t len;        /* copied bytes held */
     uint64_t file_len; /* bytes of file ranges held */
     size_t high;       /* bytes */

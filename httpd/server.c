@@ -5,6 +5,7 @@
 #include "httpd/guard/conn_count.h"
 #include "httpd/http/route.h"
 #include "httpd/loop/listener.h"
+#include "httpd/loop/signals.h"
 #include "httpd/loop/worker.h"
 #include "httpd/observe/log.h"
 
@@ -12,10 +13,12 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ERROR_BYTES_MAX   512u
@@ -24,14 +27,23 @@
 #define OWN_DESCRIPTORS   64u /* standard streams, listeners, event bases */
 #define CONNECTIONS_LEAST 16u
 
+struct thread {
+    pthread_t id;
+    struct worker *worker;
+    atomic_size_t *running_n;
+};
+
 struct server {
     const struct config *config;
     struct route_table routes;
     struct conn_count *conn_count;
     struct worker *workers[WORKERS_MAX];
-    pthread_t threads[WORKERS_MAX];
+    struct thread threads[WORKERS_MAX]; /* the first stays unused */
     size_t workers_n;
-    size_t running_n;
+    size_t threads_n;
+    atomic_size_t running_n; /* threads whose loop has not ended */
+    struct signals signals;
+    bool draining;
 };
 
 static size_t workers_wanted(const struct config *config)
@@ -142,21 +154,28 @@ static bool listen_all(struct server *s, struct listen_address *ret_addresses)
 
 static void *run_worker(void *arg)
 {
-    worker_run(arg);
+    struct thread *t = arg;
+    worker_run(t->worker);
+    atomic_fetch_sub(t->running_n, 1);
     return NULL;
 }
 
+/* The first worker runs on the main thread: with one worker the process has
+ * one thread, and the kernel's descriptor look-ups need no atomics. */
 static bool start_threads(struct server *s)
 {
-    for (size_t i = 0; i < s->workers_n; i++) {
-        int failed =
-            pthread_create(&s->threads[i], NULL, run_worker, s->workers[i]);
+    for (size_t i = 1; i < s->workers_n; i++) {
+        struct thread *t = &s->threads[i];
+        *t = (struct thread){.worker = s->workers[i],
+                             .running_n = &s->running_n};
+        int failed = pthread_create(&t->id, NULL, run_worker, t);
         if (failed) {
             log_line(LOG_ERROR, "worker %zu cannot start: %s", i,
                      strerror(failed));
             return false;
         }
-        s->running_n++;
+        atomic_fetch_add(&s->running_n, 1);
+        s->threads_n = i + 1;
     }
     return true;
 }
@@ -174,52 +193,43 @@ static void announce(const struct server *s,
 
 static void command_all(struct server *s, enum worker_command command)
 {
-    for (size_t i = 0; i < s->running_n; i++)
+    for (size_t i = 0; i < s->workers_n; i++)
         worker_command(s->workers[i], command);
 }
 
-static void join_all(struct server *s)
+/* The first SIGTERM drains; a second one, or any other, stops. */
+static void on_signal(int signal, void *arg)
 {
-    for (size_t i = 0; i < s->running_n; i++)
-        pthread_join(s->threads[i], NULL);
-    s->running_n = 0;
-}
-
-/* Joins in the background of the signal loop: a second signal while draining
- * must still be heard. */
-static void *join_then_tell(void *arg)
-{
-    join_all(arg);
-    kill(getpid(), SIGUSR1);
-    return NULL;
-}
-
-/* Waits for the end: the first SIGTERM drains, anything else stops. */
-static void wait_for_signals(struct server *s, const sigset_t *signals)
-{
-    int sig = 0;
-    pthread_t joiner;
-    sigwait(signals, &sig);
-    bool drains = sig == SIGTERM;
+    struct server *s = arg;
+    bool drains = signal == SIGTERM && !s->draining;
+    s->draining = true;
     log_line(LOG_INFO, drains ? "draining" : "stopping");
     command_all(s, drains ? WORKER_DRAIN : WORKER_STOP);
-    if (!drains || pthread_create(&joiner, NULL, join_then_tell, s) != 0) {
-        join_all(s);
-        return;
+}
+
+/* The first worker is done; the others may still drain, and a signal must
+ * still be heard meanwhile. Bounded by their drain timeouts. */
+static void wait_for_others(struct server *s)
+{
+    sigset_t set;
+    const struct timespec poll = {.tv_nsec = 50 * 1000 * 1000};
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    signals_block();
+    signals_unwatch(&s->signals);
+    while (atomic_load(&s->running_n) > 0) {
+        if (sigtimedwait(&set, NULL, &poll) > 0)
+            command_all(s, WORKER_STOP);
     }
-    size_t running_n = s->workers_n;
-    do {
-        sigwait(signals, &sig);
-        for (size_t i = 0; sig != SIGUSR1 && i < running_n; i++)
-            worker_command(s->workers[i], WORKER_STOP);
-    } while (sig != SIGUSR1);
-    pthread_join(joiner, NULL);
 }
 
 static void tear_down(struct server *s)
 {
+    signals_unwatch(&s->signals);
     command_all(s, WORKER_STOP);
-    join_all(s);
+    for (size_t i = 1; i < s->threads_n; i++)
+        pthread_join(s->threads[i].id, NULL);
     for (size_t i = 0; i < s->workers_n; i++)
         worker_free(s->workers[i]);
     conn_count_free(s->conn_count);
@@ -228,21 +238,8 @@ static void tear_down(struct server *s)
     free(s);
 }
 
-/* Blocked before any thread starts, so that only sigwait() gets them. */
-static void block_signals(sigset_t *ret_signals)
-{
-    sigemptyset(ret_signals);
-    sigaddset(ret_signals, SIGTERM);
-    sigaddset(ret_signals, SIGINT);
-    sigaddset(ret_signals, SIGHUP);
-    sigaddset(ret_signals, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 int server_run(const struct config *config)
 {
-    sigset_t signals;
     struct listen_address addresses[LISTENERS_MAX];
     int exit_code = 1;
     struct server *s = calloc(1, sizeof *s);
@@ -251,11 +248,18 @@ int server_run(const struct config *config)
         return exit_code;
     }
     s->config = config;
-    block_signals(&signals);
+    signal(SIGPIPE, SIG_IGN);
+    signals_block();
     if (!build(s) || !listen_all(s, addresses) || !start_threads(s))
         goto out;
+    if (!signals_watch(&s->signals, s->workers[0], on_signal, s)) {
+        log_line(LOG_ERROR, "signals cannot be watched");
+        goto out;
+    }
+    signals_unblock();
     announce(s, addresses);
-    wait_for_signals(s, &signals);
+    worker_run(s->workers[0]);
+    wait_for_others(s);
     log_line(LOG_INFO, "stopped");
     exit_code = 0;
 out:

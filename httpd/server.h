@@ -2,7 +2,7 @@
  *
  * Promise    prints one line "listening on http://HOST:PORT" per address to
  *            stdout once every worker accepts. SIGTERM drains, SIGINT stops.
- * Threads    the main thread, which waits for signals here. */
+ * Threads    the main thread, which runs the first worker and hears signals. */
 #ifndef HTTPD_SERVER_H
 #define HTTPD_SERVER_H
 

@@ -1,7 +1,9 @@
 /* query.h - the query of a target, one parameter at a time.
  *
  * Promise    "a=1&b=x%20y" is walked without allocation; names compare raw,
- *            values are decoded on request ('+' is a space).
+ *            values are decoded on request ('+' is a space). Empty parameters
+ *            ("a=1&&b=2") are passed over.
+ * Threads    pure.
  * Source     WHATWG URL, application/x-www-form-urlencoded. */
 #ifndef PARSER_QUERY_H
 #define PARSER_QUERY_H
@@ -15,10 +17,12 @@
  * none, and a view of no bytes for "name" and "name=". */
 struct str query_get(struct str query, struct str name);
 
-/* Walks all parameters: *rest begins as the query. False at the end. */
+/* Walks all parameters: *rest begins as the query. False at the end. The value
+ * ends at '&' only: "a=b=c" is "b=c". */
 bool query_next(struct str *rest, struct str *ret_name, struct str *ret_value);
 
-/* Decodes %XX and '+' into out. False when malformed or longer than cap. */
+/* Decodes %XX and '+' into out, which may be where raw stands. False when
+ * malformed or longer than cap; out then holds a part of it. */
 bool query_decode(struct str raw, char *out, size_t cap, size_t *ret_len);
 
 #endif

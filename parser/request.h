@@ -1,13 +1,19 @@
 /* request.h - one HTTP/1.x request, from bytes on the wire to named parts.
  *
- *      bytes --> head guard --> storage --> llhttp --> fields
- *                (what llhttp 8.1 lets through is refused here, before it)
+ *      bytes --> head guard --> storage --> head rules --> llhttp agrees
+ *                  |  refuses line by line, records the fields   |
+ *                  |  (llhttp 8.1 lets too much through)         v
+ *                  +------ any difference is refused --------> DONE
+ *
+ *      body bytes --> chunk reader --> pieces, then trailers
+ *                     (the only decoder: a second one could only differ)
  *
  * Promise    the same bytes give the same verdict however they are cut up.
  *            What is accepted has one reading only: RFC 9110, RFC 9112.
  * Refuses    with a status and one line of text in req->verdict; see
  *            parser/verdict.def for the whole list.
- * Limits     struct request_limits; HEADERS_MAX fields.
+ * Limits     struct request_limits; REQUEST_HEADERS_MAX fields, trailers
+ *            included; REQUEST_EMPTY_LINES_MAX empty lines in front.
  * Owns       a copy of the head in its storage; every struct str taken from it
  *            is good until request_reset(). Body pieces point into the
  *            caller's buffer and are good as long as that is.
@@ -20,12 +26,16 @@
 #include "buffers/bytes.h"
 #include "buffers/flow.h"
 #include "buffers/str.h"
+#include "parser/span.h"
+#include "parser/verdict.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define REQUEST_HEADERS_MAX 100u /* fields of a head; more gives 431 */
+#define REQUEST_HEADERS_MAX     100u        /* fields; more gives 431 */
+#define REQUEST_EMPTY_LINES_MAX 2u          /* before the request line */
+#define REQUEST_LIMIT_MAX       1073741824u /* of any limit below */
 
 struct request_limits {
     size_t head_bytes_max;      /* whole head; beyond gives 431 */
@@ -77,23 +87,11 @@ enum target_form {
     TARGET_ASTERISK,  /* *, OPTIONS only */
 };
 
-struct span {
-    uint32_t off;
-    uint32_t len;
-};
-
 struct header {
     struct span name;
     struct span value; /* without white space around it */
     uint16_t next;     /* the next field of the same id, 0 for none */
     uint8_t id;        /* enum header_id */
-};
-
-/* Why a request was refused. Text is a literal: one line, what was wrong. */
-struct verdict {
-    int status;       /* 0 while nothing is wrong */
-    const char *name; /* the verdict's name, a word for logs and tests */
-    const char *text;
 };
 
 struct request_parser; /* llhttp and the guards, in request.c */
@@ -110,16 +108,17 @@ struct request {
     bool expect_continue; /* Expect: 100-continue on HTTP/1.1 */
     bool chunked;
     bool has_length;
-    bool body_done;      /* everything of this message has been read */
-    uint64_t length;     /* Content-Length when has_length */
-    uint64_t body_bytes; /* body bytes delivered so far */
-    struct span target;  /* as it came */
-    struct span path;    /* decoded, "." and ".." resolved, begins with '/' */
-    struct span query;   /* raw, without '?' */
-    struct span
-        authority;       /* of the absolute form, else of Host; may be empty */
-    uint16_t headers_n;  /* headers[1..headers_n]; 0 stands for none */
-    uint16_t trailers_n; /* they stand behind the headers */
+    bool body_done;        /* everything of this message has been read */
+    uint64_t length;       /* Content-Length when has_length */
+    uint64_t body_bytes;   /* body bytes delivered so far */
+    struct span target;    /* as it came */
+    struct span path;      /* decoded, "." and ".." resolved, begins with '/';
+                              empty for the authority form and "*" */
+    struct span query;     /* raw, without '?' */
+    struct span authority; /* of the target, else of Host; empty when Host is
+                              empty, or missing on HTTP/1.0 */
+    uint16_t headers_n;    /* headers[1..headers_n]; 0 stands for none */
+    uint16_t trailers_n;   /* headers[headers_n + 1..headers_n + trailers_n] */
     uint16_t first[HEADER_IDS]; /* index of the first field of an id, or 0 */
     struct header headers[REQUEST_HEADERS_MAX + 1];
 };
@@ -134,35 +133,42 @@ void request_reset(struct request *req);
 
 /* Takes bytes of the head. *ret_used says how many belong to it; what stands
  * behind the head is left. DONE: the head is whole and everything above is
- * set. AGAIN: more is needed. FAILED: see verdict. NO_MEMORY.
- * Empty lines before the request line are skipped, a few at the most. */
+ * set. AGAIN: more is needed. FAILED: see verdict; it stays so until reset, and
+ * the target may be looked at as far as it had come.
+ * NO_MEMORY: call again with what was not used, which may be nothing.
+ * After DONE the next call is for the body, or request_reset(). */
 enum flow request_feed_head(struct request *req, const char *data, size_t len,
                             size_t *ret_used);
 
-/* Whether a head has begun: at least one byte of it was taken. */
+/* Whether a head has begun: a byte was taken, empty lines left aside. */
 bool request_begun(const struct request *req);
 
 /* Takes bytes of the body and yields at most one piece of payload, a view into
  * data. DONE: *ret_piece holds payload, ask again with the rest. AGAIN: all was
  * used, no payload, more is needed. END: the message is complete (trailers, if
- * any, are set); what stands behind it is left. FAILED: see verdict.
- * NO_MEMORY. */
+ * any, are set); what stands behind it is left. FAILED: see verdict; payload
+ * that was yielded before is the same however the body was cut up.
+ * NO_MEMORY: as for the head. Need not be called when body_done is set. */
 enum flow request_feed_body(struct request *req, const char *data, size_t len,
                             size_t *ret_used, struct str *ret_piece);
 
-/* Body bytes still to come by Content-Length; UINT64_MAX when chunked. */
+/* Body bytes still to come by Content-Length, 0 when the message is complete;
+ * UINT64_MAX when chunked and not complete. */
 uint64_t request_body_left(const struct request *req);
 
+/* The bytes of a span; at is never NULL. */
 struct str request_str(const struct request *req, struct span s);
 
-/* The value of the first field of that id; at is NULL when there is none. */
+/* The value of the first field of that id, trailers left aside; at is NULL
+ * when there is none. The id is not HEADER_OTHER. */
 struct str request_header(const struct request *req, enum header_id id);
 
 /* Walks all fields of one id: begin with *it = 0. False at the end. */
 bool request_header_next(const struct request *req, enum header_id id,
                          uint16_t *it, struct str *ret_value);
 
-/* The first field with that name, in any letter case. */
+/* The value of the first field with that name, in any letter case; at is NULL
+ * when there is none. Trailers are not searched. */
 struct str request_header_named(const struct request *req, struct str name);
 
 /* "GET", "HEAD", … */

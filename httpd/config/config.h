@@ -7,7 +7,9 @@
  *            prefix twice, queue_low above queue_high: "FILE:LINE: what is
  *            wrong; what would be right".
  * Owns       all texts. Free with config_free().
- * Threads    read only after loading. */
+ * Limits     CONFIG_FILE_BYTES_MAX, CONFIG_ROUTES_MAX, CONFIG_LISTEN_MAX.
+ * Threads    one thread loads at a time (the lexer below is global); read only
+ *            after loading. */
 #ifndef HTTPD_CONFIG_CONFIG_H
 #define HTTPD_CONFIG_CONFIG_H
 
@@ -53,10 +55,12 @@ struct config {
 #undef DIRECTIVE
 };
 
-#define CONFIG_ROUTES_MAX 64u
+#define CONFIG_ROUTES_MAX     64u
+#define CONFIG_LISTEN_MAX     16
+#define CONFIG_FILE_BYTES_MAX (256u * 1024u)
 
-/* Reads a file. On failure returns NULL and writes every error to errors,
- * one line each. Relative paths are resolved against the file's folder. */
+/* Reads a file. On failure returns NULL and writes every error to errors, one
+ * line each. Relative paths are resolved against the file's folder. */
 struct config *config_load(const char *path, FILE *errors);
 
 /* The defaults with one route "/" that serves dir; listen_n may be 0 for the
@@ -69,6 +73,9 @@ void config_dump(const struct config *config, FILE *out);
 
 /* Writes the reference of all directives as a Markdown table. */
 void config_reference(FILE *out);
+
+/* NULL when text is HOST:PORT or [HOST]:PORT, else what would be right. */
+const char *config_listen_fault(const char *text);
 
 void config_free(struct config *config);
 

@@ -51,7 +51,7 @@ static void conn_free(struct conn *c)
         struct linger hard = {.l_onoff = 1, .l_linger = 0};
         setsockopt(c->sink.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
-    io_watch_set(&c->io, false, false);
+    io_watch_stop(&c->io);
     worker_unready(w, &c->ready);
     conn_log_close(c);
     if (c->x) {
@@ -85,7 +85,7 @@ static void stash(struct conn *c)
 
 static void flush(struct conn *c)
 {
-    if (write_queue_empty(&c->out))
+    if (write_queue_empty(&c->out) || !c->writable)
         return;
     uint64_t sent;
     enum flow r = sink_flush(&c->sink, &c->out, &sent);
@@ -93,26 +93,14 @@ static void flush(struct conn *c)
         c->out_bytes += sent;
         c->out_ms = c->worker->now_ms;
     }
-    if (r == FLOW_END) {
+    if (r == FLOW_AGAIN) {
+        c->writable = false;
+    } else if (r == FLOW_END) {
         c->reset = true;
         conn_close(c, CLOSE_FILE_SHRANK);
     } else if (r == FLOW_FAILED) {
         conn_close(c, CLOSE_PEER_RESET);
     }
-}
-
-/* What to wait for follows from the state, here and nowhere else. Reading that
- * is not wanted stays armed until something comes: most peers send nothing
- * while they are answered. */
-static void arm(struct conn *c)
-{
-    bool wants_read = conn_wants_read(c);
-    if (wants_read)
-        c->read_muted = false;
-    bool reads = wants_read || (c->io.reads && !c->read_muted);
-    bool writes = !write_queue_empty(&c->out) || c->pull_again;
-    if (!io_watch_set(&c->io, reads, writes))
-        conn_close(c, CLOSE_NO_MEMORY);
 }
 
 static void run_steps(struct conn *c)
@@ -122,69 +110,57 @@ static void run_steps(struct conn *c)
         ;
 }
 
-/* Whether there is something to do that no event will announce. */
+/* Whether there is something to do that no event will announce: the kernel
+ * tells a change once. This follows from the state, here and nowhere else. */
 static bool goes_on(struct conn *c)
 {
-    bool flushed = c->state == CONN_FLUSH && write_queue_empty(&c->out);
-    bool waiting = c->read_ahead.len > 0 &&
-                   (c->state == CONN_IDLE || c->state == CONN_HEAD ||
-                    (c->state == CONN_EXCHANGE && !c->x->req.body_done &&
-                     exchange_body_room(c->x) > 0));
-    return flushed || waiting;
+    bool empty = write_queue_empty(&c->out);
+    bool flushes = !empty && c->writable;
+    bool flushed = empty && c->state == CONN_FLUSH;
+    bool pulls = c->pull_again && write_queue_low(&c->out);
+    bool reads = (c->readable || c->read_ahead.len > 0) && conn_wants_read(c);
+    return flushes || flushed || pulls || reads;
 }
 
 static void turn(struct conn *c)
 {
     assert(c->magic == CONN_MAGIC);
+    c->may_read = true;
     run_steps(c);
     stash(c);
     if (!c->closing || c->closing == CLOSE_BROKEN)
         flush(c);
     if (!c->closing && c->state == CONN_FLUSH)
         (void)step_flush(c);
-    c->readable = false;
-    if (!c->closing && goes_on(c))
-        worker_ready(c->worker, &c->ready);
-    if (!c->closing)
-        arm(c);
     if (c->closing)
         conn_free(c);
+    else if (goes_on(c))
+        worker_ready(c->worker, &c->ready);
 }
 
-/* Something came while nothing is wanted: find out whether the peer is gone,
- * and do not ask again until reading is wanted. */
-static void mute(struct conn *c)
+/* Something came while nothing is wanted: it stays where it is, but a peer
+ * that is gone must be noticed. */
+static void look_for_reset(struct conn *c)
 {
     char byte;
     ssize_t n = recv(c->sink.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0)
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
         conn_close(c, CLOSE_PEER_RESET);
-    if (n == 0)
-        c->half_closed = true;
-    c->read_muted = true;
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void on_change(unsigned edges, void *arg)
 {
-    (void)fd;
-    (void)what;
     struct conn *c = arg;
     worker_tick(c->worker);
-    if (conn_wants_read(c))
+    if (edges & (IO_READABLE | IO_CLOSED)) {
         c->readable = true;
-    else
-        mute(c);
-    turn(c);
-}
-
-static void on_writable(int fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    struct conn *c = arg;
-    worker_tick(c->worker);
+        if (!conn_wants_read(c))
+            look_for_reset(c);
+    }
+    if (edges & IO_WRITABLE)
+        c->writable = true;
+    if (edges & IO_CLOSED)
+        c->half_closed = true;
     turn(c);
 }
 
@@ -207,7 +183,7 @@ static struct conn *conn_new(struct worker *w, int fd,
     memcpy(&c->peer, peer, sizeof c->peer);
     write_queue_init(&c->out, &w->pool, QUEUE_HIGH_BYTES, QUEUE_LOW_BYTES);
     bytes_init(&c->read_ahead, READ_BODY_BYTES);
-    io_watch_init(&c->io, w, fd, on_readable, on_writable, c);
+    c->writable = true;
     c->next = w->conns;
     c->link = &w->conns;
     if (c->next)
@@ -243,7 +219,10 @@ void conn_open(struct worker *w, int fd, const struct sockaddr_storage *peer)
         w->refused_n++;
         refuse_peer(c, why);
     }
-    turn(c);
+    if (!io_watch_start(&c->io, w, fd, on_change, c))
+        conn_close(c, CLOSE_NO_MEMORY);
+    if (!c->admitted || c->closing)
+        turn(c);
 }
 
 void conn_sweep(struct worker *w)

@@ -4,9 +4,9 @@
  *                                              '---> LINGER -> gone
  *
  * An event runs one turn: the steps of conn_state.def until none can go on,
- * one flush, and then what to wait for is computed from the state in one
- * place. Pipelined requests are answered in the same turn, so that their
- * answers leave together.
+ * one flush, and then whether to go on without another event is computed from
+ * the state in one place. Pipelined requests are answered in the same turn, so
+ * that their answers leave together.
  *
  * Promise    a turn does bounded work (limits.h); a connection ends for exactly
  *            one reason of close_reason.def and is freed at the end of a turn,
@@ -71,12 +71,13 @@ struct conn {
     struct rate_window writing;
     uint64_t out_ms; /* when bytes left last */
     size_t lingered_bytes;
-    bool readable;            /* one read may be tried in this turn */
+    bool readable;            /* the socket may have bytes, or its end */
+    bool may_read;            /* this turn has not read yet */
+    bool writable;            /* the socket is not known to be full */
     bool keep_alive;          /* after the queue is flushed */
     bool pull_again;          /* the source has more as soon as there is room */
     bool above_high;          /* the source waits for the low mark */
     bool half_closed;         /* the peer has shut down its side */
-    bool read_muted;          /* bytes came that are not wanted yet */
     bool admitted;            /* counted in conn_count */
     bool reset;               /* end by RST */
     struct sockaddr_in6 peer; /* or a sockaddr_in */

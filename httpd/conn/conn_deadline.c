@@ -87,15 +87,25 @@ static bool late(const struct conn *c, uint64_t limit_ms)
     return c->worker->now_ms - c->since_ms >= limit_ms;
 }
 
+/* A connection is idle only once its last answer has left. */
+static void check_idle(struct conn *c)
+{
+    if (!write_queue_empty(&c->out)) {
+        check_reader(c);
+        c->since_ms = c->worker->now_ms;
+    } else if (c->worker->draining) {
+        conn_close(c, CLOSE_DRAINED);
+    } else if (late(c, c->worker->config->idle_timeout_ms)) {
+        conn_close(c, CLOSE_IDLE_TIMEOUT);
+    }
+}
+
 void conn_check_deadline(struct conn *c)
 {
     const struct config *config = c->worker->config;
     switch (c->state) {
     case CONN_IDLE:
-        if (c->worker->draining)
-            conn_close(c, CLOSE_DRAINED);
-        else if (late(c, config->idle_timeout_ms))
-            conn_close(c, CLOSE_IDLE_TIMEOUT);
+        check_idle(c);
         break;
     case CONN_HEAD:
         if (late(c, config->head_timeout_ms)) {

@@ -9,10 +9,32 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define ALLOW_ALL "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
+
+/* One read. A short one has emptied the socket, and an edge will tell of more;
+ * but after the peer's FIN only the end itself is the end. */
+static bool read_some(struct conn *c, size_t bytes_max)
+{
+    char *buffer = c->worker->read_buffer;
+    ssize_t n = recv(c->sink.fd, buffer, bytes_max, MSG_DONTWAIT);
+    if (n > 0) {
+        c->may_read = false;
+        c->readable = (size_t)n == bytes_max || c->half_closed;
+        c->in_bytes += (uint64_t)n;
+        c->in = (struct str){buffer, (size_t)n};
+        return true;
+    }
+    c->readable = n < 0 && errno == EINTR;
+    if (n == 0)
+        conn_close(c, c->state == CONN_LINGER ? CLOSE_DONE : CLOSE_PEER_CLOSED);
+    else if (errno != EAGAIN && errno != EINTR)
+        conn_close(c, CLOSE_PEER_RESET);
+    return false;
+}
 
 /* What comes from the peer, for the state that wants it: first what was read
  * ahead, then at most one read a turn. True: c->in holds something. */
@@ -28,20 +50,7 @@ static bool take_input(struct conn *c, size_t bytes_max)
         bytes_trim(&c->read_ahead, 0);
         return true;
     }
-    if (!c->readable)
-        return false;
-    c->readable = false;
-    ssize_t n = recv(c->sink.fd, buffer, bytes_max, MSG_DONTWAIT);
-    if (n > 0) {
-        c->in_bytes += (uint64_t)n;
-        c->in = (struct str){buffer, (size_t)n};
-        return true;
-    }
-    if (n == 0)
-        conn_close(c, c->state == CONN_LINGER ? CLOSE_DONE : CLOSE_PEER_CLOSED);
-    else if (errno != EAGAIN && errno != EINTR)
-        conn_close(c, CLOSE_PEER_RESET);
-    return false;
+    return c->readable && c->may_read && read_some(c, bytes_max);
 }
 
 static void used_input(struct conn *c, size_t n)
@@ -70,13 +79,23 @@ static bool attach_exchange(struct conn *c)
     return true;
 }
 
-bool step_idle(struct conn *c)
+/* The server is going; what is queued still leaves. */
+static bool leave_idle(struct conn *c)
 {
-    assert(!c->x);
-    if (c->worker->draining) {
+    if (write_queue_empty(&c->out)) {
         conn_close(c, CLOSE_DRAINED);
         return false;
     }
+    c->keep_alive = false;
+    conn_enter(c, CONN_FLUSH);
+    return true;
+}
+
+bool step_idle(struct conn *c)
+{
+    assert(!c->x);
+    if (c->worker->draining)
+        return leave_idle(c);
     if (!take_input(c, READ_HEAD_BYTES))
         return false;
     if (!attach_exchange(c)) {
@@ -102,9 +121,12 @@ static void redirect_to_folder(struct exchange *x)
 {
     struct str path = request_str(&x->req, x->req.path);
     struct str query = request_str(&x->req, x->req.query);
+    char *location = worker_scratch(x->worker);
+    int n =
+        snprintf(location, WORKER_SCRATCH_BYTES, "%.*s/%s%.*s", (int)path.len,
+                 path.at, query.len ? "?" : "", (int)query.len, query.at);
     response_begin(x, 301);
-    response_headerf(x, "Location", "%.*s/%s%.*s", (int)path.len, path.at,
-                     query.len ? "?" : "", (int)query.len, query.at);
+    response_header(x, "Location", (struct str){location, (size_t)n});
     response_send_empty(x);
 }
 
@@ -149,7 +171,7 @@ static void dispatch(struct conn *c)
         return;
     struct str path = request_str(&x->req, x->req.path);
     const struct route *route = route_find(c->worker->routes, path);
-    if (!route && route_is_folder_of(c->worker->routes, path)) {
+    if (route_is_folder_of(c->worker->routes, path)) {
         redirect_to_folder(x);
     } else if (!route) {
         response_error(x, 404, "nothing is served at this path");
@@ -204,7 +226,7 @@ static void read_body(struct conn *c)
 static void complete(struct conn *c)
 {
     conn_log_access(c);
-    c->keep_alive = c->x->keep_alive;
+    c->keep_alive = c->x->keep_alive && !c->worker->draining;
     worker_exchange_put(c->worker, c->x);
     c->x = NULL;
     c->pull_again = false;
@@ -292,14 +314,12 @@ bool conn_wants_read(struct conn *c)
     switch (c->state) {
     case CONN_IDLE:
     case CONN_HEAD:
-        return c->read_ahead.len == 0;
-    case CONN_EXCHANGE:
-        return !c->x->req.body_done && c->read_ahead.len == 0 &&
-               exchange_body_room(c->x) > 0;
-    case CONN_FLUSH:
-        return false;
     case CONN_LINGER:
         return true;
+    case CONN_EXCHANGE:
+        return !c->x->req.body_done && exchange_body_room(c->x) > 0;
+    case CONN_FLUSH:
+        return false;
     }
     return false;
 }

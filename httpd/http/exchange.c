@@ -330,10 +330,11 @@ enum flow exchange_feed_body(struct exchange *x, const char *data, size_t len,
     if (x->req.body_done)
         return end_body(x);
     for (;;) {
+        size_t left = len - *ret_used;
         size_t room = exchange_body_room(x);
-        if (room == 0)
+        if (left > 0 && room == 0)
             return FLOW_FULL;
-        size_t give = len - *ret_used < room ? len - *ret_used : room;
+        size_t give = left < room ? left : room;
         struct str piece = {0};
         size_t used = 0;
         enum flow r =
@@ -349,7 +350,7 @@ enum flow exchange_feed_body(struct exchange *x, const char *data, size_t len,
             return refuse_body(x, x->req.verdict.status, x->req.verdict.text);
         if (r == FLOW_FAILED)
             return FLOW_FAILED;
-        if (*ret_used == len)
+        if (r == FLOW_AGAIN && *ret_used == len)
             return FLOW_DONE;
     }
 }

@@ -5,31 +5,32 @@
 #include <assert.h>
 #include <event2/event.h>
 
-void io_watch_init(struct io_watch *io, struct worker *w, int fd,
-                   void (*readable)(int fd, short what, void *arg),
-                   void (*writable)(int fd, short what, void *arg), void *arg)
+static void on_event(int fd, short what, void *arg)
+{
+    (void)fd;
+    struct io_watch *io = arg;
+    unsigned edges = 0;
+    edges |= what & EV_READ ? IO_READABLE : 0;
+    edges |= what & EV_WRITE ? IO_WRITABLE : 0;
+    edges |= what & EV_CLOSED ? IO_CLOSED : 0;
+    io->changed(edges, io->arg);
+}
+
+bool io_watch_start(struct io_watch *io, struct worker *w, int fd,
+                    void (*changed)(unsigned edges, void *arg), void *arg)
 {
     assert(fd >= 0);
-    io->reads = false;
-    io->writes = false;
-    event_assign(&io->read, w->base, fd, EV_READ | EV_PERSIST, readable, arg);
-    event_assign(&io->write, w->base, fd, EV_WRITE | EV_PERSIST, writable, arg);
+    assert(changed);
+    io->changed = changed;
+    io->arg = arg;
+    short what = EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
+    event_assign(&io->event, w->base, fd, what, on_event, io);
+    return event_add(&io->event, NULL) == 0;
 }
 
-static bool set(struct event *event, bool *armed, bool want)
+void io_watch_stop(struct io_watch *io)
 {
-    if (*armed == want)
-        return true;
-    int failed = want ? event_add(event, NULL) : event_del_noblock(event);
-    if (failed)
-        return false;
-    *armed = want;
-    return true;
-}
-
-bool io_watch_set(struct io_watch *io, bool reads, bool writes)
-{
-    bool read_ok = set(&io->read, &io->reads, reads);
-    bool write_ok = set(&io->write, &io->writes, writes);
-    return read_ok && write_ok;
+    if (io->changed)
+        event_del_noblock(&io->event);
+    io->changed = NULL;
 }

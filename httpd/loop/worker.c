@@ -87,6 +87,7 @@ static void sweep(void *arg)
     struct worker *w = arg;
     conn_sweep(w);
     listener_sweep(w);
+    file_cache_sweep(w->file_cache, w->now_ms);
     if (w->access_log)
         access_log_flush(w->access_log);
     stop_when_drained(w);

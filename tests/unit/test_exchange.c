@@ -353,6 +353,17 @@ static void body_goes_to_its_reader_and_no_further(void **state)
     assert_true(f->body_ended);
 }
 
+static void body_ends_with_its_last_byte_though_nothing_follows(void **state)
+{
+    struct fixture *f = *state;
+    struct str rest = ask(f, POST "Content-Length: 5\r\n\r\nhello");
+    size_t used;
+    assert_true(exchange_read_body(f->x, &collect, f));
+    assert_int_equal(exchange_feed_body(f->x, rest.at, rest.len, &used),
+                     FLOW_END);
+    assert_true(f->body_ended);
+}
+
 static void body_is_read_only_as_far_as_there_is_room(void **state)
 {
     struct fixture *f = *state;
@@ -439,6 +450,7 @@ int main(void)
         TEST(waiting_source_is_stopped_once_on_reset),
         TEST(deferred_answer_replaces_what_deferred_it),
         TEST(body_goes_to_its_reader_and_no_further),
+        TEST(body_ends_with_its_last_byte_though_nothing_follows),
         TEST(body_is_read_only_as_far_as_there_is_room),
         TEST(continue_is_sent_when_the_body_is_wanted),
         TEST(continue_is_withheld_from_a_body_too_large),

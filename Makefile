@@ -1,0 +1,312 @@
+# Sluice: `make help` lists the targets.
+#
+# Every folder's *.c files are found by themselves. BUILD names the output
+# folder, so that each sanitizer and each compiler has its own.
+
+BUILD    ?= build
+SANITIZE ?=
+JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX   ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR  ?=
+FUZZ_SECONDS ?= 600
+# Only the tests whose path holds this text: make test T=ranges
+T ?=
+
+# Parallel by itself; a make that was started by make shares its jobs.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+MAKEFLAGS += --no-print-directory
+
+# Compiler and libraries.
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+PKGS := libevent_core zlib libconfuse libcrypto
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
+        -Wmissing-prototypes -Werror
+SAN_address   := -fsanitize=address
+SAN_undefined := -fsanitize=undefined -fno-sanitize-recover=all
+SAN_thread    := -fsanitize=thread
+SAN_fuzz      := -fsanitize=fuzzer-no-link,address,undefined \
+                 -fno-sanitize-recover=all
+SAN := $(SAN_$(SANITIZE))
+
+ifeq ($(SANITIZE),)
+OPT := -O2 -g -fstack-protector-strong
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN := -pie -Wl,-z,relro,-z,now
+else
+OPT := -O1 -g -fno-omit-frame-pointer $(SAN)
+endif
+
+# llhttp from pkg-config, else Debian 12's node-llhttp: sources that we compile.
+# Strict mode is set for everything, so that nothing can miss it.
+LLHTTP_SRC_DIR ?= /usr/share/llhttp
+LLHTTP_INC_DIR ?= /usr/share/include/llhttp
+ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
+PKGS += libllhttp
+LLHTTP_SRC :=
+else
+LLHTTP_SRC := $(wildcard $(LLHTTP_SRC_DIR)/*.c)
+LLHTTP_CPPFLAGS := -isystem $(LLHTTP_INC_DIR)
+endif
+
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
+
+CPPFLAGS_ALL = -I. -D_GNU_SOURCE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CPPFLAGS) \
+                $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_BASE := -std=c11 $(OPT) $(FORTIFY) -fPIE -pthread -MMD -MP
+CFLAGS_ALL  = $(CFLAGS_BASE) $(WARN) $(CFLAGS)
+LDFLAGS_ALL := -pthread $(SAN) $(HARDEN) $(LDFLAGS)
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+# Sources.
+
+objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
+bins = $(patsubst %.c,$(BUILD)/%,$(1))
+only = $(foreach t,$(1),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
+
+BUFFERS_SRC := $(wildcard buffers/*.c)
+PARSER_SRC  := $(wildcard parser/*.c)
+HTTPD_SRC   := $(filter-out httpd/main.c,$(sort $(shell find httpd -name '*.c')))
+SUPPORT_SRC := $(wildcard tests/support/*.c)
+UNIT_SRC    := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
+TORTURE_SRC := $(wildcard tests/torture/test_*.c)
+WIRE_SRC    := $(wildcard tests/wire/test_*.c)
+CURL_TESTS  := $(wildcard tests/curl/test_*.sh)
+FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC   := $(wildcard bench/*.c)
+
+LIB_SRC := $(BUFFERS_SRC) $(PARSER_SRC) $(HTTPD_SRC)
+OUR_SRC := $(LIB_SRC) httpd/main.c $(SUPPORT_SRC) $(UNIT_SRC) $(TORTURE_SRC) \
+           $(WIRE_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+OUR_H   := $(sort $(shell find buffers parser httpd tests bench -name '*.h'))
+
+LLHTTP_OBJ := $(patsubst $(LLHTTP_SRC_DIR)/%.c,$(BUILD)/llhttp/%.o,$(LLHTTP_SRC))
+LIBS := $(BUILD)/libhttpd.a $(BUILD)/libparser.a $(BUILD)/libbuffers.a
+SUPPORT := $(if $(SUPPORT_SRC),$(BUILD)/libsupport.a)
+TEST_BINS := $(call bins,$(UNIT_SRC) $(TORTURE_SRC) $(WIRE_SRC))
+BENCH_BINS := $(call bins,$(BENCH_SRC))
+
+# The program.
+
+.PHONY: all run test check asan ubsan tsan fuzz fuzz-programs lint bench \
+        install uninstall clean help deps test-programs bench-programs \
+        lint-format lint-layers lint-size lint-gcc lint-clang lint-tidy \
+        lint-cppcheck lint-all objects
+
+all: $(BUILD)/sluice
+
+# A link group, because the three libraries and the test support may need each
+# other's symbols in any order.
+link = $(CC) $(1) -o $@ -Wl,--start-group $(2) -Wl,--end-group \
+       $(LDFLAGS_ALL) $(PKG_LIBS)
+
+# `sluice --version` names what it was built with.
+version_of = $(1) $(shell pkg-config --modversion $(2) 2>/dev/null)
+LLHTTP_VERSION := $(if $(LLHTTP_SRC),$(shell awk '/define LLHTTP_VERSION_/ {\
+  v = v s $$3; s = "."} END {print v}' $(LLHTTP_INC_DIR)/llhttp.h 2>/dev/null),\
+  $(shell pkg-config --modversion libllhttp 2>/dev/null))
+$(BUILD)/httpd/main.o: CPPFLAGS += -DSLUICE_LIBRARIES='"$(call version_of,libevent,libevent_core), \
+llhttp $(LLHTTP_VERSION), $(call version_of,zlib,zlib), \
+$(call version_of,libconfuse,libconfuse)\n"'
+
+$(BUILD)/sluice: $(BUILD)/httpd/main.o $(LIBS)
+	@echo "  LINK $@"
+	@$(call link,$<,$(LIBS))
+
+archive = @echo "  AR   $@"; rm -f $@; ar rcs $@ $(filter %.o,$^)
+
+$(BUILD)/libbuffers.a: $(call objs,$(BUFFERS_SRC))
+	$(archive)
+$(BUILD)/libparser.a: $(call objs,$(PARSER_SRC)) $(LLHTTP_OBJ)
+	$(archive)
+$(BUILD)/libhttpd.a: $(call objs,$(HTTPD_SRC))
+	$(archive)
+$(BUILD)/libsupport.a: $(call objs,$(SUPPORT_SRC))
+	$(archive)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
+
+$(BUILD)/llhttp/%.o: $(LLHTTP_SRC_DIR)/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_BASE) -w $(CFLAGS) -c $< -o $@
+
+run:
+	@tools/install-deps build
+	@$(MAKE) all
+	@tools/serve-demo $(BUILD)/sluice serve -c conf/sluice.conf
+
+deps:
+	@tools/install-deps build test bench lint
+
+# Tests.
+
+# A test that does not look at a result fails at what comes after.
+$(BUILD)/tests/%.o: WARN += -Wno-unused-result
+
+$(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(LIBS) $(SUPPORT)
+	@echo "  LINK $@"
+	@$(call link,$<,$(SUPPORT) $(LIBS)) $(CMOCKA_LIBS) $(WRAP)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBS) $(SUPPORT)
+	@echo "  LINK $@"
+	@$(call link,$<,$(SUPPORT) $(LIBS)) $(CMOCKA_LIBS)
+
+.SECONDARY:
+
+test-programs: $(BUILD)/sluice $(TEST_BINS)
+
+# Builds and runs without looking for packages.
+check: test-programs
+	@SLUICE=$(abspath $(BUILD))/sluice SLUICE_BUILD=$(abspath $(BUILD)) \
+	 SLUICE_SANITIZER=$(SANITIZE) tests/run \
+	 $(call only,$(TEST_BINS) $(CURL_TESTS))
+
+test:
+	@tools/install-deps test
+	@$(MAKE) check
+
+asan:
+	@tools/install-deps test
+	@$(MAKE) check BUILD=build-asan SANITIZE=address
+
+ubsan:
+	@tools/install-deps test
+	@$(MAKE) check BUILD=build-ubsan SANITIZE=undefined
+
+tsan:
+	@tools/install-deps test
+	@$(MAKE) check BUILD=build-tsan SANITIZE=thread
+
+# The corpus stays in build-fuzz/corpus; tests/fuzz/seeds/NAME starts it.
+fuzz:
+	@tools/install-deps build lint
+	@$(MAKE) fuzz-programs BUILD=build-fuzz SANITIZE=fuzz CC=clang
+	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
+
+fuzz-programs: $(call bins,$(FUZZ_SRC))
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
+	@echo "  LINK $@"
+	@$(CC) $< -o $@ -fsanitize=fuzzer,address,undefined -pthread $(LDFLAGS) \
+	 $(BUILD)/libparser.a $(BUILD)/libbuffers.a
+
+# Bench.
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBS)
+	@echo "  LINK $@"
+	@$(call link,$<,$(LIBS)) -lm
+
+bench-programs: $(BUILD)/sluice $(BENCH_BINS)
+
+bench:
+	@tools/install-deps build bench
+	@$(MAKE) bench-programs
+	@SLUICE=$(abspath $(BUILD))/sluice SLUICE_BUILD=$(abspath $(BUILD)) \
+	 bench/scorecard
+
+# Lint.
+
+lint:
+	@tools/install-deps test lint
+	@$(MAKE) -k lint-all
+	@echo "lint: clean"
+
+lint-all: lint-format lint-layers lint-size lint-gcc lint-clang lint-tidy \
+          lint-cppcheck
+
+lint-format:
+	@echo "  FORMAT"
+	@clang-format --dry-run -Werror $(OUR_SRC) $(OUR_H)
+
+lint-layers:
+	@tools/check-includes
+
+lint-size:
+	@tools/check-size
+
+lint-gcc: test-programs bench-programs
+
+# The fuzz programs have no main, so they are compiled and not linked.
+lint-clang:
+	@$(MAKE) BUILD=build-clang CC=clang objects
+
+objects: $(call objs,$(OUR_SRC))
+
+# One stamp per source file, newer than its object: what did not change, with
+# the headers that it includes, is not looked at again.
+lint-tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,$(OUR_SRC))
+
+$(BUILD)/tidy/%.ok: $(BUILD)/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo "  TIDY $*.c"
+	@clang-tidy --quiet $*.c -- $(CPPFLAGS_ALL) -std=c11 $(WARN) \
+	 2>$@.err || { cat $@.err >&2; exit 1; }
+	@rm -f $@.err; touch $@
+
+lint-cppcheck:
+	@echo "  CPPCHECK"
+	@mkdir -p $(BUILD)/cppcheck
+	@cppcheck -q -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 \
+	 --enable=warning,performance,portability --inline-suppr \
+	 --suppressions-list=tools/cppcheck-suppressions --error-exitcode=1 \
+	 -I. -D_GNU_SOURCE -D__x86_64__ $(LIB_SRC) httpd/main.c
+
+# Install.
+
+SHARE := $(PREFIX)/share/sluice
+UNITS := $(PREFIX)/lib/systemd/system
+
+# A configuration that is there already is the operator's: it stays.
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(UNITS) \
+	 $(DESTDIR)$(SYSCONFDIR)/sluice
+	install -m 755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+	rm -rf $(DESTDIR)$(SHARE)/www
+	cp -R www $(DESTDIR)$(SHARE)/www
+	chmod -R u=rwX,go=rX $(DESTDIR)$(SHARE)/www
+	install -m 644 conf/mime.types $(DESTDIR)$(SYSCONFDIR)/sluice/mime.types
+	sed 's|"../www"|"$(SHARE)/www"|' conf/sluice.conf \
+	 >$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf.example
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf ] || \
+	 cp $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf.example \
+	 $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf
+	sed 's|@BINDIR@|$(PREFIX)/bin|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' \
+	 conf/sluice.service >$(DESTDIR)$(UNITS)/sluice.service
+
+# sluice.conf stays for the same reason.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sluice $(DESTDIR)$(UNITS)/sluice.service \
+	 $(DESTDIR)$(SYSCONFDIR)/sluice/mime.types \
+	 $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf.example
+	rm -rf $(DESTDIR)$(SHARE)
+
+clean:
+	rm -rf build build-asan build-ubsan build-tsan build-fuzz build-clang
+
+help:
+	@echo "make            build build/sluice"
+	@echo "make run        install what is missing, build, serve www/ on 8080"
+	@echo "make test       install what is missing, build, run every test"
+	@echo "make check      the same without looking for packages; T=text picks"
+	@echo "make asan       all tests with the address sanitizer (ubsan, tsan)"
+	@echo "make fuzz       fuzz the parsers for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make lint       layout, layers, sizes, two compilers, two checkers"
+	@echo "make bench      the scorecard against other servers"
+	@echo "make deps       install what all of the above need"
+	@echo "make install    to DESTDIR= PREFIX=$(PREFIX); also uninstall"
+	@echo "make clean      remove every build folder"
+	@echo "BUILD=folder builds elsewhere, CC= picks the compiler, JOBS=$(JOBS)"
+
+-include $(patsubst %.o,%.d,$(call objs,$(OUR_SRC)) $(LLHTTP_OBJ))

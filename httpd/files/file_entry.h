@@ -1,0 +1,97 @@
+/* file_entry.h - one file: open, stat'ed, and its answers' heads written.
+ *
+ *      entry "app.js"
+ *        variants[CODING_IDENTITY]   app.js       fd, size, tag, lines, body
+ *        variants[CODING_GZIP_MADE]  app.js       the same fd, other lines
+ *        variants[CODING_BR]         app.js.br    fd, size, tag, lines, body
+ *
+ *      lines:  Content-Type | Content-Encoding … nosniff | ETag … Vary
+ *              ^ lines        ^ lines_parts                ^ lines_304
+ *
+ * Promise    nothing in it changes once it is loaded, so whoever holds a
+ *            reference keeps the file that it began with. A file beside FILE
+ *            (FILE.br) that is older than FILE, by the second, is stale and
+ *            counts as absent.
+ * Limits     FILE_LINES_BYTES_MAX of head lines; files up to
+ *            FILE_BODY_COPY_MAX bytes are kept in memory as well.
+ * Owns       its descriptors and texts, until the last reference goes.
+ * Threads    one: its worker's. Loading may wait for the disk.
+ * Source     RFC 9110 sections 8.8, 12.5.5, 15.4.5. */
+#ifndef HTTPD_FILES_FILE_ENTRY_H
+#define HTTPD_FILES_FILE_ENTRY_H
+
+#include "buffers/bytes.h"
+#include "buffers/write_queue.h"
+#include "httpd/files/conditional.h"
+#include "httpd/files/encoding.h"
+#include "httpd/files/path_open.h"
+
+#include <stdint.h>
+#include <time.h>
+
+/* Bodies up to about this size leave cheaper copied behind the head. */
+#define FILE_BODY_COPY_MAX   (8u << 10)
+#define FILE_LINES_BYTES_MAX (8u << 10)
+
+struct route;
+
+/* What tells that a path still means the same content. */
+struct file_mark {
+    dev_t dev;
+    ino_t ino;
+    uint64_t size;
+    struct timespec modified;
+    struct timespec changed;
+};
+
+struct file_variant {
+    int fd;        /* -1: this variant does not exist */
+    uint64_t size; /* bytes on disk */
+    struct file_mark mark;
+    struct validators validators;
+    struct str content_type; /* the value, charset and all */
+    struct str lines;        /* of a 200 or 206 */
+    struct str lines_parts;  /* of a multipart 206: no Content-Type */
+    struct str lines_304;
+    struct str body; /* the whole content, when has_body */
+    bool has_body;
+    struct bytes text; /* what the views above point into */
+};
+
+struct file_entry {
+    struct file_variant variants[CODINGS];
+    unsigned offered; /* CODING_BIT() of each variant that exists */
+    unsigned files;   /* descriptors held */
+    unsigned refs;
+    bool young; /* it changed so lately that its time may not show the next */
+
+    /* The cache's. */
+    struct file_entry *chain;
+    struct file_entry *newer;
+    struct file_entry *older;
+    uint64_t hash;
+    uint64_t checked_ms;
+    uint64_t used_ms;
+    unsigned route_id;
+    size_t path_len;
+    char path[]; /* behind the route's prefix */
+};
+
+/* Opens and reads what stands at path beneath the route's folder. PATH_FILE:
+ * *ret_entry has one reference, the caller's. Anything else: it is NULL. */
+enum path_result file_entry_load(const struct route *route, struct str path,
+                                 struct file_entry **ret_entry);
+
+/* Whether its path, and the files beside it, still are what was loaded. True
+ * also when no descriptor is free to look. */
+bool file_entry_current(const struct file_entry *e, const struct route *route);
+
+struct file_entry *file_entry_ref(struct file_entry *e);
+void file_entry_unref(struct file_entry *e);
+
+/* Bytes of a variant for the write queue, holding a reference. len >= 1. */
+struct file_range file_entry_range(struct file_entry *e,
+                                   const struct file_variant *v, uint64_t pos,
+                                   uint64_t len);
+
+#endif
