@@ -127,7 +127,7 @@ bool request_init(struct request *req, const struct request_limits *limits)
     /* the head, the decoded path, the trailers and their empty line */
     bytes_init(&req->storage, limits->head_bytes_max +
                                   limits->target_bytes_max +
-                                  limits->trailer_bytes_max + 2);
+                                  TRAILERS_ROOM(limits));
     req->parser = malloc(sizeof(*req->parser));
     if (!req->parser)
         return false;
@@ -227,11 +227,24 @@ static enum flow finish_target(struct request *req)
     return FLOW_DONE;
 }
 
+/* Room for the trailers, and for the path before them, is made now: what was
+ * taken from the storage must not move when they come. */
+static enum flow make_room(struct request *req)
+{
+    char *room;
+    if (req->first[HEADER_TRANSFER_ENCODING] == 0)
+        return FLOW_DONE;
+    return bytes_reserve(&req->storage,
+                         req->target.len + TRAILERS_ROOM(&req->limits), &room);
+}
+
 /* What is made of a whole head. Only memory can be missing; then it is done
  * again from the start. */
 static enum flow finish_head(struct request *req)
 {
-    enum flow r = finish_target(req);
+    enum flow r = make_room(req);
+    if (r == FLOW_DONE)
+        r = finish_target(req);
     if (r != FLOW_DONE)
         return r;
     enum verdict_id v = head_rules_apply(req);
@@ -342,12 +355,9 @@ static enum flow feed_trailers(struct request *req, struct str in,
                                size_t *ret_used)
 {
     struct trailers *trailers = &req->parser->trailers;
-    enum verdict_id v;
-    enum flow r = trailers_feed(trailers, req, in, ret_used, &v);
-    if (r == FLOW_FAILED)
+    enum verdict_id v = trailers_feed(trailers, req, in, ret_used);
+    if (v != VERDICT_NONE)
         return refuse(req, v);
-    if (r != FLOW_DONE)
-        return r;
     req->body_done = trailers->done;
     return trailers->done ? FLOW_END : FLOW_AGAIN;
 }

@@ -15,11 +15,10 @@
  * Limits     struct request_limits; REQUEST_HEADERS_MAX fields, trailers
  *            included; REQUEST_EMPTY_LINES_MAX empty lines in front.
  * Owns       a copy of the head in its storage; every struct str taken from it
- *            is good until request_reset(). Body pieces point into the
- *            caller's buffer and are good as long as that is.
- * Threads    one at a time. No clock, no I/O, no globals.
- * Source     RFC 9112 (messages), RFC 9110 section 5 to 8, CVE-2024-27982,
- *            CVE-2024-22019. */
+ *            once the head is done is good until request_reset(). Body pieces
+ * point into the caller's buffer and are good as long as that is. Threads one
+ * at a time. No clock, no I/O, no globals. Source     RFC 9112 (messages), RFC
+ * 9110 section 5 to 8, CVE-2024-27982, CVE-2024-22019. */
 #ifndef PARSER_REQUEST_H
 #define PARSER_REQUEST_H
 
@@ -128,7 +127,8 @@ struct request {
 bool request_init(struct request *req, const struct request_limits *limits);
 void request_fini(struct request *req);
 
-/* Ready for the next request; keeps the storage. */
+/* Ready for the next request; keeps the storage, which has grown by
+ * trailer_bytes_max for a chunked one: see bytes_trim(). */
 void request_reset(struct request *req);
 
 /* Takes bytes of the head. *ret_used says how many belong to it; what stands
@@ -147,8 +147,8 @@ bool request_begun(const struct request *req);
  * data. DONE: *ret_piece holds payload, ask again with the rest. AGAIN: all was
  * used, no payload, more is needed. END: the message is complete (trailers, if
  * any, are set); what stands behind it is left. FAILED: see verdict; payload
- * that was yielded before is the same however the body was cut up.
- * NO_MEMORY: as for the head. Need not be called when body_done is set. */
+ * that was yielded before is the same however the body was cut up. Allocates
+ * nothing. Need not be called when body_done is set. */
 enum flow request_feed_body(struct request *req, const char *data, size_t len,
                             size_t *ret_used, struct str *ret_piece);
 

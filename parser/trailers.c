@@ -71,42 +71,34 @@ static enum verdict_id whole_line(struct trailers *trailers,
 
 /* Appends what belongs to the current line, but never more than one byte
  * beyond the limit: that one is enough to refuse it. */
-static enum flow append_line(const struct trailers *trailers,
-                             struct request *req, struct str in,
-                             size_t *ret_used)
+static size_t append_line(const struct trailers *trailers, struct request *req,
+                          struct str in)
 {
     size_t held = trailers->bytes + req->storage.len - trailers->line;
-    size_t room = req->limits.trailer_bytes_max + 2 - held;
+    size_t room = TRAILERS_ROOM(&req->limits) - held;
     const char *lf = memchr(in.at, '\n', in.len);
     size_t n = lf ? (size_t)(lf - in.at) + 1 : in.len;
     if (n > room)
         n = room;
-    enum flow r = bytes_append(&req->storage, in.at, n);
-    assert(r != FLOW_FULL && n > 0);
-    *ret_used = r == FLOW_DONE ? n : 0;
-    return r;
+    assert(n > 0 && n <= req->storage.cap - req->storage.len);
+    memcpy(req->storage.data + req->storage.len, in.at, n);
+    bytes_commit(&req->storage, n);
+    return n;
 }
 
-enum flow trailers_feed(struct trailers *trailers, struct request *req,
-                        struct str in, size_t *ret_used,
-                        enum verdict_id *ret_verdict)
+enum verdict_id trailers_feed(struct trailers *trailers, struct request *req,
+                              struct str in, size_t *ret_used)
 {
-    *ret_used = 0;
-    *ret_verdict = VERDICT_NONE;
-    while (*ret_used < in.len && !trailers->done) {
-        size_t n;
-        enum flow r = append_line(trailers, req, str_skip(in, *ret_used), &n);
-        *ret_used += n;
-        if (r != FLOW_DONE)
-            return r;
+    enum verdict_id v = VERDICT_NONE;
 
+    *ret_used = 0;
+    while (v == VERDICT_NONE && *ret_used < in.len && !trailers->done) {
+        *ret_used += append_line(trailers, req, str_skip(in, *ret_used));
         struct str line = line_so_far(trailers, req);
         if (line.at[line.len - 1] == '\n')
-            *ret_verdict = whole_line(trailers, req);
+            v = whole_line(trailers, req);
         else if (too_large(trailers, req, line))
-            *ret_verdict = VERDICT_TRAILER_TOO_LARGE;
-        if (*ret_verdict != VERDICT_NONE)
-            return FLOW_FAILED;
+            v = VERDICT_TRAILER_TOO_LARGE;
     }
-    return FLOW_DONE;
+    return v;
 }

@@ -5,7 +5,8 @@
  *            finds them by name: who wants trailers walks them.
  * Limits     limits.trailer_bytes_max bytes of field lines, the empty line
  *            left aside; REQUEST_HEADERS_MAX fields together with the headers.
- * Owns       nothing: lines are copied into req->storage.
+ * Owns       nothing: lines are copied into req->storage, which has room for
+ *            TRAILERS_ROOM() bytes, so that it never moves here.
  * Threads    one at a time.
  * Source     RFC 9112 section 7.1.2, RFC 9110 section 6.5. */
 #ifndef PARSER_TRAILERS_H
@@ -17,6 +18,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The lines and the empty line. */
+#define TRAILERS_ROOM(limits) ((limits)->trailer_bytes_max + 2)
+
 struct trailers {
     size_t line;  /* offset in storage where the current line begins */
     size_t bytes; /* of the lines that are whole */
@@ -26,10 +30,8 @@ struct trailers {
 /* The section begins at the end of what storage holds now. */
 void trailers_init(struct trailers *trailers, const struct request *req);
 
-/* Reads up to the end of in or of the section. DONE: see trailers->done.
- * FAILED: see *ret_verdict. NO_MEMORY. */
-enum flow trailers_feed(struct trailers *trailers, struct request *req,
-                        struct str in, size_t *ret_used,
-                        enum verdict_id *ret_verdict);
+/* Reads up to the end of in or of the section: see trailers->done. */
+enum verdict_id trailers_feed(struct trailers *trailers, struct request *req,
+                              struct str in, size_t *ret_used);
 
 #endif

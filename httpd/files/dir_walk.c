@@ -1,8 +1,11 @@
 #include "httpd/files/dir_walk.h"
 
+#include "httpd/files/path_open.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +19,8 @@ struct dir_walk {
     enum dir_sort sort;
     bool emitting;
     struct dir_window *window;
+    int root_fd;       /* links are followed beneath it */
+    struct str folder; /* where the folder lies beneath the root */
 };
 
 struct dir_walk *dir_walk_new(int folder_fd, struct dir_order order,
@@ -32,9 +37,18 @@ struct dir_walk *dir_walk_new(int folder_fd, struct dir_order order,
         return NULL;
     }
     w->fd = folder_fd;
+    w->root_fd = folder_fd;
     w->sort = order.sort;
     w->window = window;
     return w;
+}
+
+void dir_walk_beneath(struct dir_walk *w, int root_fd, struct str folder)
+{
+    assert(root_fd >= 0);
+    assert(folder.len == 0 || folder.at[folder.len - 1] == '/');
+    w->root_fd = root_fd;
+    w->folder = folder;
 }
 
 void dir_walk_free(struct dir_walk *w)
@@ -74,11 +88,31 @@ static int64_t seconds_of(const struct stat *st)
     return seconds < -SECONDS_FAR ? -SECONDS_FAR : seconds;
 }
 
+/* Follows a link as opening it would: what lies outside the root is missing,
+ * its size and date too. */
+static bool look_behind(const struct dir_walk *w, const char *name,
+                        struct stat *st)
+{
+    char path[PATH_BYTES_MAX];
+    int fd;
+    int len = snprintf(path, sizeof(path), "%.*s%s", (int)w->folder.len,
+                       w->folder.at, name);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return false;
+    struct str whole = {path, (size_t)len};
+    enum path_result result = path_open(w->root_fd, whole, PATH_LOOK, &fd, st);
+    if (fd >= 0)
+        close(fd);
+    return result == PATH_FILE || result == PATH_FOLDER;
+}
+
 /* Looks at one name, which ends in NUL. False when it is not to be shown. */
 static bool look(const struct dir_walk *w, const char *name, struct stat *st)
 {
-    if (fstatat(w->fd, name, st, 0) < 0)
+    if (fstatat(w->fd, name, st, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
+    if (S_ISLNK(st->st_mode))
+        return look_behind(w, name, st);
     return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode);
 }
 

@@ -47,6 +47,11 @@ struct dir_walk *dir_walk_new(int folder_fd, struct dir_order order,
                               size_t entries_max, size_t names_bytes);
 void dir_walk_free(struct dir_walk *w);
 
+/* Where the folder lies: symlinks in it may lead anywhere beneath root_fd, and
+ * what leads out of it is left out. folder is "" or ends in '/'; both outlive
+ * the walk. Without this call, links stay beneath the folder itself. */
+void dir_walk_beneath(struct dir_walk *w, int root_fd, struct str folder);
+
 /* DONE: an item. AGAIN: some work was done, nothing to show for it yet; ask
  * again. END: that was all. FAILED: the folder cannot be read, errno is set. */
 enum flow dir_walk_next(struct dir_walk *w, struct dir_item *ret_item);

@@ -2,6 +2,7 @@
 
 #include "httpd/files/listing_form.h"
 #include "httpd/http/response.h"
+#include "httpd/http/route.h"
 #include "parser/accept.h"
 #include "parser/query.h"
 
@@ -261,9 +262,12 @@ void listing_serve(struct exchange *x, int dir_fd, struct str url_path)
         response_error(x, 400, "%s", wrong);
     } else {
         struct listing *l = listing_new(&plan, fd);
-        if (l)
+        if (l) {
+            dir_walk_beneath(l->walk, x->route->root_fd,
+                             route_rest(x->route, url_path));
             send_listing(x, l);
-        else
+        } else {
             send_errno(x, ENOMEM);
+        }
     }
 }

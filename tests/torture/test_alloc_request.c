@@ -12,7 +12,7 @@
 
 #define TRIES_MAX 32u
 
-/* Long enough that storage grows for the head, the path and the trailers. */
+/* Long enough that storage grows for the head, and again for what follows. */
 #define NAME "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 static const char message[] =
     "PUT /%61/" NAME NAME " HTTP/1.1\r\nHost: a\r\n"
@@ -59,7 +59,7 @@ static void feed_all(struct feeder *f)
     } while (r != FLOW_DONE);
     do {
         r = feed(f, true);
-        assert_int_not_equal(r, FLOW_FAILED);
+        assert_true(r == FLOW_DONE || r == FLOW_AGAIN || r == FLOW_END);
     } while (r != FLOW_END);
 }
 
@@ -95,15 +95,15 @@ static size_t fail_each(size_t step)
 static void request_that_came_whole_survives_a_failed_allocation(void **state)
 {
     (void)state;
-    assert_true(fail_each(sizeof message) >= 3);
+    assert_true(fail_each(sizeof message) >= 2);
 }
 
 static void request_in_pieces_survives_a_failed_allocation(void **state)
 {
     (void)state;
-    assert_true(fail_each(1) >= 3);
-    assert_true(fail_each(7) >= 3);
-    assert_true(fail_each(100) >= 3);
+    assert_true(fail_each(1) >= 2);
+    assert_true(fail_each(7) >= 2);
+    assert_true(fail_each(100) >= 2);
 }
 
 static void request_without_a_parser_is_not_made(void **state)

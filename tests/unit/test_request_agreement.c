@@ -1,6 +1,6 @@
-/* llhttp reads every head that the guard let through. No bytes are known on
- * which they differ, so these tests change what the guard found, just before
- * llhttp is asked, and expect that it is noticed. */
+/* llhttp reads every head that the guard let through. Hardly any bytes are
+ * known on which they differ, so most of these tests change what the guard
+ * found, just before llhttp is asked, and expect that it is noticed. */
 #include <llhttp.h>
 
 static llhttp_errno_t meddle_and_execute(llhttp_t *http, const char *data,
@@ -55,6 +55,18 @@ static void same_readings_are_accepted(void **state)
     (void)state;
     assert_false(differs(get, NULL));
     assert_false(differs(post, NULL));
+}
+
+/* Optional white space for the guard, part of the value for llhttp. */
+static void tab_behind_a_framing_value_is_read_differently(void **state)
+{
+    (void)state;
+    assert_true(differs("PUT / HTTP/1.1\r\nHost: b\r\n"
+                        "Transfer-Encoding: chunked\t\r\n\r\n",
+                        NULL));
+    assert_true(differs("PUT / HTTP/1.1\r\nHost: b\r\n"
+                        "Content-Length: 5\t\r\n\r\n",
+                        NULL));
 }
 
 static void shorten_target(struct request *req)
@@ -204,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_readings_are_accepted),
+        cmocka_unit_test(tab_behind_a_framing_value_is_read_differently),
         cmocka_unit_test(other_target_is_noticed),
         cmocka_unit_test(other_name_is_noticed),
         cmocka_unit_test(other_value_is_noticed),

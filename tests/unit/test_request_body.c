@@ -291,6 +291,35 @@ static void trailers_stand_behind_the_headers(void **state)
     feed_fini(&r);
 }
 
+static void trailers_leave_the_head_where_it_is(void **state)
+{
+    (void)state;
+    struct request req;
+    struct request_limits limits = {4096, 1024, 0, 4096};
+    struct bytes message;
+    size_t used;
+    size_t more;
+    struct str piece;
+
+    bytes_init(&message, 65536);
+    bytes_append_str(&message, STR("PUT /%61 HTTP/1.1\r\nHost: a\r\n"
+                                   "Transfer-Encoding: chunked\r\n\r\n"
+                                   "0\r\nA: "));
+    feed_pad(&message, 4000);
+    bytes_append_str(&message, STR("\r\n\r\n"));
+    assert_true(request_init(&req, &limits));
+    assert_int_equal(request_feed_head(&req, message.data, message.len, &used),
+                     FLOW_DONE);
+    struct str path = request_str(&req, req.path);
+    assert_int_equal(request_feed_body(&req, message.data + used,
+                                       message.len - used, &more, &piece),
+                     FLOW_END);
+    assert_ptr_equal(request_str(&req, req.path).at, path.at);
+    assert_true(str_equal(path, STR("/a")));
+    request_fini(&req);
+    bytes_fini(&message);
+}
+
 static void trailer_is_not_found_among_the_headers(void **state)
 {
     (void)state;
@@ -473,6 +502,7 @@ int main(void)
         cmocka_unit_test(extensions_spread_over_many_chunks_are_refused),
         cmocka_unit_test(extensions_up_to_the_limit_are_accepted),
         cmocka_unit_test(trailers_stand_behind_the_headers),
+        cmocka_unit_test(trailers_leave_the_head_where_it_is),
         cmocka_unit_test(trailer_is_not_found_among_the_headers),
         cmocka_unit_test(last_chunk_with_a_bare_line_feed_is_refused),
         cmocka_unit_test(folded_trailer_is_refused),
