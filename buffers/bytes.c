@@ -74,6 +74,7 @@ enum flow bytes_append(struct bytes *b, const void *data, size_t len)
     enum flow r = bytes_reserve(b, len, &room);
     if (r != FLOW_DONE || len == 0)
         return r;
+    assert(room);
     memcpy(room, data, len);
     b->len += len;
     return FLOW_DONE;

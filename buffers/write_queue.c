@@ -153,6 +153,7 @@ static void copy_in(struct write_queue *q, struct str piece,
     while (piece.len > 0) {
         if (segment_room(q->tail) == 0) {
             struct write_segment *s = *fresh;
+            assert(s);
             *fresh = s->next;
             link_tail(q, s);
         }
@@ -259,6 +260,7 @@ void write_queue_skip(struct write_queue *q, uint64_t n)
     assert(n <= q->len + q->file_len);
     while (n > 0) {
         struct write_segment *s = q->head;
+        assert(s);
         n -= skip_head(q, n);
         if (!segment_spent(s))
             break;

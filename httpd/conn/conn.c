@@ -55,7 +55,7 @@ static void conn_free(struct conn *c)
     worker_unready(w, &c->ready);
     conn_log_close(c);
     if (c->x) {
-        conn_log_access(c);
+        conn_log_access(c, c->out.len + c->out.file_len);
         worker_exchange_put(w, c->x);
     }
     write_queue_fini(&c->out);
@@ -116,7 +116,7 @@ static bool goes_on(struct conn *c)
 {
     bool empty = write_queue_empty(&c->out);
     bool flushes = !empty && c->writable;
-    bool flushed = empty && c->state == CONN_FLUSH;
+    bool flushed = empty && (c->state == CONN_FLUSH || c->awaits_flush);
     bool pulls = c->pull_again && write_queue_low(&c->out);
     bool reads = (c->readable || c->read_ahead.len > 0) && conn_wants_read(c);
     return flushes || flushed || pulls || reads;
@@ -239,8 +239,10 @@ void conn_sweep(struct worker *w)
 
 void conn_close_all(struct worker *w)
 {
-    while (w->conns) {
-        conn_close(w->conns, CLOSE_DRAINED);
-        conn_free(w->conns);
+    struct conn *next;
+    for (struct conn *c = w->conns; c; c = next) {
+        next = c->next;
+        conn_close(c, CLOSE_DRAINED);
+        conn_free(c);
     }
 }

@@ -76,6 +76,7 @@ struct conn {
     bool writable;            /* the socket is not known to be full */
     bool keep_alive;          /* after the queue is flushed */
     bool pull_again;          /* the source has more as soon as there is room */
+    bool awaits_flush;        /* the exchange ends when the queue is empty */
     bool above_high;          /* the source waits for the low mark */
     bool half_closed;         /* the peer has shut down its side */
     bool admitted;            /* counted in conn_count */

@@ -75,7 +75,7 @@ void conn_log_close(struct conn *c)
              reasons[c->closing].text);
 }
 
-void conn_log_access(struct conn *c)
+void conn_log_access(struct conn *c, uint64_t unsent)
 {
     struct exchange *x = c->x;
     struct worker *w = c->worker;
@@ -92,7 +92,7 @@ void conn_log_access(struct conn *c)
                        .target = request_str(&x->req, x->req.target),
                        .minor = x->req.minor,
                        .status = x->status,
-                       .body_bytes = x->sent,
+                       .body_bytes = x->sent > unsent ? x->sent - unsent : 0,
                        .referer = request_header_named(&x->req, STR("Referer")),
                        .user_agent = request_header(&x->req, HEADER_USER_AGENT),
                        .took_ms = w->now_ms - x->started_ms,

@@ -14,7 +14,10 @@
 
 void conn_log_refusal(struct conn *c, int status, const char *text);
 void conn_log_close(struct conn *c);
-void conn_log_access(struct conn *c);
+
+/* One access log line for the exchange; unsent bytes of what it queued have
+ * not left and never will. */
+void conn_log_access(struct conn *c, uint64_t unsent);
 
 /* Says how many lines were left out, and allows new ones. */
 void conn_log_sweep(struct worker *w);

@@ -225,7 +225,7 @@ static void read_body(struct conn *c)
 
 static void complete(struct conn *c)
 {
-    conn_log_access(c);
+    conn_log_access(c, 0);
     c->keep_alive = c->x->keep_alive && !c->worker->draining;
     worker_exchange_put(c->worker, c->x);
     c->x = NULL;
@@ -275,6 +275,9 @@ bool step_exchange(struct conn *c)
         return give_up(c);
     if (!x->finished || (!x->req.body_done && x->keep_alive))
         return false;
+    c->awaits_flush = c->worker->access_log && c->out.file_len > 0;
+    if (c->awaits_flush)
+        return false; /* the log tells what left, and how long it took */
     complete(c);
     return true;
 }

@@ -19,7 +19,7 @@ answers() {
 partial() {
     local held
     held=$(size "$1" 2>/dev/null || echo 0)
-    [ "$held" -gt 0 ] && [ "$held" -lt $bytes ]
+    [ "$held" -gt 0 ] && [ "$held" -lt "$bytes" ]
 }
 
 # curl.

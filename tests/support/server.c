@@ -138,6 +138,7 @@ static void read_line(struct server *s, int fd, char *line)
 {
     uint64_t end = server_now_ms() + SERVER_START_MS;
     size_t len = 0;
+    memset(line, 0, LINE_BYTES);
     while (len + 1 < LINE_BYTES && (len == 0 || line[len - 1] != '\n')) {
         struct pollfd p = {fd, POLLIN, 0};
         uint64_t now = server_now_ms();
@@ -156,7 +157,7 @@ void server_start(struct server *s, const char *server_lines,
                   const char *route_lines)
 {
     const char *program = getenv("SLUICE");
-    char line[LINE_BYTES];
+    char line[LINE_BYTES] = "";
     int out[2];
     write_config(s, server_lines, route_lines);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);

@@ -21,6 +21,7 @@
 
 #define READ_BYTES        (256u << 10)
 #define REQUEST_BYTES_MAX (64u << 10)
+#define BOTH              ((short)(POLLIN | POLLOUT))
 #define CUT_PAUSE_MS      15u
 
 static void open_socket(struct wire *w)
@@ -99,10 +100,12 @@ static bool take(struct wire *w)
     return false;
 }
 
-static short wait_for(struct wire *w, short events, unsigned ms)
+static short wait_for(const struct wire *w, short events, unsigned ms)
 {
     struct pollfd p = {w->fd, events, 0};
-    return poll(&p, 1, (int)ms) > 0 ? p.revents : 0;
+    if (poll(&p, 1, (int)ms) <= 0)
+        return 0;
+    return p.revents;
 }
 
 bool wire_read(struct wire *w, unsigned ms)
@@ -126,7 +129,7 @@ static bool send_piece(struct wire *w, const char *data, size_t len)
         if (errno != EAGAIN)
             return false;
         assert_true(server_now_ms() < end);
-        short got = wait_for(w, w->ended ? POLLOUT : POLLIN | POLLOUT, 1000);
+        short got = wait_for(w, w->ended ? POLLOUT : BOTH, 1000);
         if ((got & POLLIN) && !w->ended)
             take(w);
     }
@@ -171,7 +174,7 @@ void wire_skip(struct wire *w, size_t n)
 {
     assert_true(n <= w->in_len);
     w->in_len -= n;
-    if (w->in_len > 0)
+    if (w->in && w->in_len > 0)
         memmove(w->in, w->in + n, w->in_len);
 }
 

@@ -25,10 +25,10 @@ enum delivery {
 };
 
 struct wire {
-    int fd;
     char *in;
     size_t in_len;
     size_t in_cap;
+    int fd;
     bool ended; /* no more will come: FIN, or RST */
     bool reset; /* it was RST */
 };

@@ -247,6 +247,14 @@ static void empty_file_is_served(void **state)
     answer_fini(&a);
 }
 
+static void make_hole(const char *name, uint64_t bytes)
+{
+    int fd = open(server_path(&server, name), O_RDWR | O_CREAT, 0644);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+    close(fd);
+}
+
 static void get_body(const char *target, struct answer *ret)
 {
     struct wire w;
@@ -311,20 +319,42 @@ static void replaced_file_does_not_change_an_answer_under_way(void **state)
 }
 
 /* A reader that waits for the rest must not take less for the whole. */
-static void file_that_shrinks_ends_the_connection_hard(void **state)
+static void check_shrinking(const char *name, unsigned wait_ms)
 {
+    char text[SERVER_PATH_BYTES];
     struct wire w;
     uint64_t got;
-    (void)state;
+    make_hole(name, BIG_BYTES);
+    snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n",
+             strchr(name, '/'));
     wire_open_narrow(&w, server.port, NARROW_BYTES);
-    wire_text(&w, "GET /shrinks.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(&w, text);
     wire_need(&w, 1000);
-    assert_int_equal(truncate(server_path(&server, "www/shrinks.bin"), 1000),
-                     0);
+    server_sleep(wait_ms);
+    assert_int_equal(truncate(server_path(&server, name), 1000), 0);
     assert_true(wire_drain(&w, WIRE_MS, &got));
     assert_true(got < BIG_BYTES);
     assert_true(w.reset);
     wire_close(&w);
+}
+
+/* The server waits for the reader when the file shrinks. */
+static void file_that_shrinks_ends_the_connection_hard(void **state)
+{
+    (void)state;
+    check_shrinking("www/shrinks.bin", 300);
+}
+
+/* The server is about to send when the file shrinks: the end of the file may
+ * then lie inside one sendfile(). */
+static void file_that_shrinks_in_mid_send_ends_the_connection_hard(void **state)
+{
+    char name[64];
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof(name), "www/shrinks-%d.bin", i);
+        check_shrinking(name, 0);
+    }
 }
 
 static void file_of_five_gigabytes_is_reached_at_its_end(void **state)
@@ -351,14 +381,6 @@ static void head_of_five_gigabytes_tells_the_length(void **state)
     wire_ask(server.port, "HEAD /huge.bin HTTP/1.1\r\nHost: x\r\n\r\n", &a);
     assert_string_equal(answer_field(&a, "Content-Length"), "5368709120");
     answer_fini(&a);
-}
-
-static void make_hole(const char *name, uint64_t bytes)
-{
-    int fd = open(server_path(&server, name), O_RDWR | O_CREAT, 0644);
-    assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
-    close(fd);
 }
 
 static void make_huge(void)
@@ -424,7 +446,6 @@ static int set_up(void **state)
     make_links();
     make_huge();
     make_hole("www/swap.bin", BIG_BYTES);
-    make_hole("www/shrinks.bin", BIG_BYTES);
     server_start(&server, "", "");
     return 0;
 }
@@ -457,6 +478,8 @@ int main(void)
         cmocka_unit_test(removed_and_new_files_are_seen_within_a_second),
         cmocka_unit_test(replaced_file_does_not_change_an_answer_under_way),
         cmocka_unit_test(file_that_shrinks_ends_the_connection_hard),
+        cmocka_unit_test(
+            file_that_shrinks_in_mid_send_ends_the_connection_hard),
         cmocka_unit_test(file_of_five_gigabytes_is_reached_at_its_end),
         cmocka_unit_test(head_of_five_gigabytes_tells_the_length),
     };
