@@ -42,7 +42,9 @@ static enum flow plain_send_file(struct sink *s, const struct file_range *range,
     *ret_sent = n > 0 ? (uint64_t)n : 0;
     if (n == 0)
         return FLOW_END;
-    return send_result(n, (size_t)want);
+    /* Less than asked is a full socket or the end of a file that shrank: the
+     * next call tells. */
+    return n > 0 ? FLOW_DONE : send_result(n, (size_t)want);
 }
 
 const struct sink_ops sink_plain_ops = {

@@ -1,8 +1,9 @@
 /* sink.h - where bytes leave: a plain socket now, TLS later, a fake in tests.
  *
  * Promise    *ret_sent is valid whatever the result. DONE: everything was
- *            taken. AGAIN: the peer is not ready for the rest. END (file only):
- *            the file ended before the range. FAILED: the connection is gone.
+ *            taken, or of a file a part. AGAIN: the peer is not ready, and the
+ *            kernel will tell when it is. END (file only): the file ended before
+ *            the range. FAILED: the connection is gone.
  * Owns       nothing; the descriptor is the connection's.
  * Threads    the loop thread. */
 #ifndef HTTPD_CONN_SINK_H

@@ -15,14 +15,16 @@
 
 #include <cmocka.h>
 
-#define HEAD         "GET /a.txt HTTP/1.1\r\nHost: x\r\n"
-#define GET_A        HEAD "\r\n"
-#define LATE_MS      6000u /* a timeout of 300 ms must have struck by then */
-#define SOON_MS      2000u
-#define NARROW_BYTES 4096
-#define IDLE_N       400u
-#define IDLE_BYTES   (2u << 10) /* each, page granularity left room for */
-#define PIECES       8u
+#define HEAD            "GET /a.txt HTTP/1.1\r\nHost: x\r\n"
+#define GET_A           HEAD "\r\n"
+#define LATE_MS         6000u /* a timeout of 300 ms must have struck by then */
+#define SOON_MS         2000u
+#define NARROW_BYTES    4096
+#define IDLE_N          400u
+#define IDLE_BYTES      (2u << 10)  /* each, page granularity left room for */
+#define ASKED           10000u      /* in one send */
+#define ASKED_BYTES_MAX (64u << 20) /* what kernel buffers may swallow */
+#define PIECES          8u
 
 static struct server server;
 
@@ -334,6 +336,33 @@ static void idle_connections_cost_little(void **state)
         wire_close(&w[i]);
 }
 
+/* Asks and asks, and reads nothing: the server must stop reading too. */
+static void pipeline_that_is_never_read_costs_little(void **state)
+{
+    char *many = malloc(ASKED * strlen(GET_A) + 1);
+    struct wire w;
+    ssize_t n = 0;
+    size_t sent = 0;
+    (void)state;
+    assert_non_null(many);
+    for (size_t i = 0; i < ASKED; i++)
+        memcpy(many + i * strlen(GET_A), GET_A, strlen(GET_A) + 1);
+    server_start(&server, "", "");
+    begin(&w, GET_A);
+    check_answer(&w, 200);
+    uint64_t before = server_memory(&server);
+    for (int i = 0; i < 20; i++) {
+        while ((n = send(w.fd, many, ASKED * strlen(GET_A), MSG_NOSIGNAL)) > 0)
+            sent += (size_t)n;
+        server_sleep(20);
+    }
+    assert_true(sent < ASKED_BYTES_MAX);
+    if (!server_sanitized())
+        assert_true(server_memory(&server) < before + (1u << 20));
+    wire_close(&w);
+    free(many);
+}
+
 /* The end. */
 
 static bool connects(void)
@@ -443,6 +472,7 @@ int main(void)
         TEST(connections_beyond_the_cap_get_503),
         TEST(connections_of_one_address_beyond_its_cap_are_refused),
         TEST(idle_connections_cost_little),
+        TEST(pipeline_that_is_never_read_costs_little),
         TEST(sigterm_lets_the_answers_under_way_finish),
         TEST(draining_ends_after_its_timeout),
         TEST(sigint_stops_at_once),
