@@ -130,13 +130,13 @@ void worker_command(struct worker *w, enum worker_command command)
     (void)eventfd_write(w->command_fd, 1);
 }
 
-/* The change list takes the cost out of toggling write interest. */
+/* No change list: interest never changes, and a removal that waits until after
+ * close() would name a descriptor that another worker may have by then. */
 static struct event_base *base_new(void)
 {
     struct event_config *config = event_config_new();
     if (!config)
         return NULL;
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     struct event_base *base = event_base_new_with_config(config);
     event_config_free(config);
