@@ -173,7 +173,7 @@ enum flow write_queue_push_all(struct write_queue *q, const struct str *pieces,
     size_t total = 0;
     for (size_t i = 0; i < n; i++)
         total += pieces[i].len;
-    if (total > q->high + WRITE_QUEUE_SLACK_BYTES - q->len)
+    if (q->len + total > q->high + WRITE_QUEUE_SLACK_BYTES)
         return FLOW_FULL;
 
     struct write_segment *fresh = NULL;

@@ -20,9 +20,7 @@
 /* What a worker keeps for reuse. */
 #define POOL_KEEP_BYTES    (4u << 20)
 #define EXCHANGES_KEPT_MAX 64u
-#define REQUEST_KEEP_BYTES                                                     \
-    (4u << 10) /* storage that a kept request may have                         \
-                */
+#define REQUEST_KEEP_BYTES (4u << 10) /* of one request's storage */
 
 /* A request body that nobody wants is read and thrown away up to here; beyond,
  * the connection is closed after the answer. */

@@ -4,6 +4,7 @@
 #include "httpd/files/mime.h"
 #include "httpd/guard/conn_count.h"
 #include "httpd/http/route.h"
+#include "httpd/limits.h"
 #include "httpd/loop/listener.h"
 #include "httpd/loop/signals.h"
 #include "httpd/loop/worker.h"
@@ -23,7 +24,6 @@
 
 #define ERROR_BYTES_MAX   512u
 #define WORKERS_MAX       256u
-#define LISTENERS_MAX     16u
 #define OWN_DESCRIPTORS   64u /* standard streams, listeners, event bases */
 #define CONNECTIONS_LEAST 16u
 
@@ -31,6 +31,7 @@ struct thread {
     pthread_t id;
     struct worker *worker;
     atomic_size_t *running_n;
+    atomic_bool *failed;
 };
 
 struct server {
@@ -42,6 +43,7 @@ struct server {
     size_t workers_n;
     size_t threads_n;
     atomic_size_t running_n; /* threads whose loop has not ended */
+    atomic_bool failed;      /* a loop ended by itself */
     struct signals signals;
     bool draining;
 };
@@ -55,8 +57,10 @@ static size_t workers_wanted(const struct config *config)
     return n < WORKERS_MAX ? n : WORKERS_MAX;
 }
 
-/* Every connection needs a descriptor, and may hold an open file. The file
- * caches take what they are configured to. */
+/* Every connection needs a descriptor, those that are refused too; the file
+ * caches take what they are configured to. A file that was pushed out of its
+ * cache while it is sent has one more: when none is free, accepting rests and
+ * opening answers 503. */
 static size_t connections_allowed(const struct config *config, size_t workers_n)
 {
     struct rlimit limit;
@@ -67,7 +71,7 @@ static size_t connections_allowed(const struct config *config, size_t workers_n)
     if (config->connections_max)
         return (size_t)config->connections_max;
     size_t cached = config->file_cache_entries * workers_n;
-    size_t spent = OWN_DESCRIPTORS + cached;
+    size_t spent = OWN_DESCRIPTORS + cached + REFUSED_MAX * workers_n;
     if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 1000000)
         return 1000000;
     if (limit.rlim_cur < spent + CONNECTIONS_LEAST)
@@ -140,7 +144,7 @@ static bool listen_all(struct server *s, struct listen_address *ret_addresses)
 {
     char error[ERROR_BYTES_MAX];
     const struct text_list *list = &s->config->listen;
-    for (size_t i = 0; i < list->n && i < LISTENERS_MAX; i++) {
+    for (size_t i = 0; i < list->n; i++) {
         struct listen_address *a = &ret_addresses[i];
         if (!listen_address_read(list->at[i], a, error, sizeof error)) {
             log_line(LOG_ERROR, "%s", error);
@@ -155,7 +159,8 @@ static bool listen_all(struct server *s, struct listen_address *ret_addresses)
 static void *run_worker(void *arg)
 {
     struct thread *t = arg;
-    worker_run(t->worker);
+    if (!worker_run(t->worker))
+        *t->failed = true;
     atomic_fetch_sub(t->running_n, 1);
     return NULL;
 }
@@ -167,7 +172,8 @@ static bool start_threads(struct server *s)
     for (size_t i = 1; i < s->workers_n; i++) {
         struct thread *t = &s->threads[i];
         *t = (struct thread){.worker = s->workers[i],
-                             .running_n = &s->running_n};
+                             .running_n = &s->running_n,
+                             .failed = &s->failed};
         int failed = pthread_create(&t->id, NULL, run_worker, t);
         if (failed) {
             log_line(LOG_ERROR, "worker %zu cannot start: %s", i,
@@ -184,7 +190,7 @@ static void announce(const struct server *s,
                      const struct listen_address *addresses)
 {
     char where[ERROR_BYTES_MAX];
-    for (size_t i = 0; i < s->config->listen.n && i < LISTENERS_MAX; i++) {
+    for (size_t i = 0; i < s->config->listen.n; i++) {
         listen_address_write(&addresses[i], where, sizeof where);
         printf("listening on http://%s\n", where);
     }
@@ -197,10 +203,15 @@ static void command_all(struct server *s, enum worker_command command)
         worker_command(s->workers[i], command);
 }
 
-/* The first SIGTERM drains; a second one, or any other, stops. */
+/* The first SIGTERM drains; a second one, and SIGINT, stop. */
 static void on_signal(int signal, void *arg)
 {
     struct server *s = arg;
+    if (signal == SIGHUP) {
+        log_line(LOG_INFO, "SIGHUP: the configuration is not read again; "
+                           "ignored");
+        return;
+    }
     bool drains = signal == SIGTERM && !s->draining;
     s->draining = true;
     log_line(LOG_INFO, drains ? "draining" : "stopping");
@@ -240,7 +251,7 @@ static void tear_down(struct server *s)
 
 int server_run(const struct config *config)
 {
-    struct listen_address addresses[LISTENERS_MAX];
+    struct listen_address addresses[CONFIG_LISTEN_MAX];
     int exit_code = 1;
     struct server *s = calloc(1, sizeof *s);
     if (!s) {
@@ -258,10 +269,13 @@ int server_run(const struct config *config)
     }
     signals_unblock();
     announce(s, addresses);
-    worker_run(s->workers[0]);
+    if (!worker_run(s->workers[0])) {
+        s->failed = true;
+        command_all(s, WORKER_STOP);
+    }
     wait_for_others(s);
     log_line(LOG_INFO, "stopped");
-    exit_code = 0;
+    exit_code = s->failed ? 1 : 0;
 out:
     tear_down(s);
     return exit_code;

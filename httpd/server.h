@@ -1,7 +1,8 @@
 /* server.h - the whole server, from a configuration to its end.
  *
  * Promise    prints one line "listening on http://HOST:PORT" per address to
- *            stdout once every worker accepts. SIGTERM drains, SIGINT stops.
+ *            stdout once every worker accepts. SIGTERM drains, SIGINT stops,
+ *            SIGHUP is ignored with a line in the log.
  * Threads    the main thread, which runs the first worker and hears signals. */
 #ifndef HTTPD_SERVER_H
 #define HTTPD_SERVER_H

@@ -7,7 +7,6 @@
 #include "httpd/limits.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,11 +42,18 @@ static uint64_t count_key(const struct conn *c)
     return conn_count_key(&addr);
 }
 
+/* Whether the peer could take what it got for a whole answer. */
+static bool cut_off(const struct conn *c)
+{
+    const struct exchange *x = c->x;
+    return !write_queue_empty(&c->out) || (x && x->head_sent && !x->finished);
+}
+
 static void conn_free(struct conn *c)
 {
     struct worker *w = c->worker;
     assert(c->magic == CONN_MAGIC);
-    if (c->reset) {
+    if (c->reset || cut_off(c)) {
         struct linger hard = {.l_onoff = 1, .l_linger = 0};
         setsockopt(c->sink.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
@@ -76,9 +82,8 @@ static void conn_free(struct conn *c)
 /* What was read but not used yet waits until it is its turn. */
 static void stash(struct conn *c)
 {
-    if (c->in.len == 0)
-        return;
-    if (bytes_append_str(&c->read_ahead, c->in) != FLOW_DONE)
+    bool stands_there = c->read_ahead.len > 0;
+    if (!stands_there && bytes_append_str(&c->read_ahead, c->in) != FLOW_DONE)
         conn_close(c, CLOSE_NO_MEMORY);
     c->in = (struct str){0};
 }
@@ -93,21 +98,25 @@ static void flush(struct conn *c)
         c->out_bytes += sent;
         c->out_ms = c->worker->now_ms;
     }
+    if (write_queue_empty(&c->out))
+        c->writing.since_ms = 0;
     if (r == FLOW_AGAIN) {
         c->writable = false;
     } else if (r == FLOW_END) {
-        c->reset = true;
         conn_close(c, CLOSE_FILE_SHRANK);
     } else if (r == FLOW_FAILED) {
         conn_close(c, CLOSE_PEER_RESET);
     }
 }
 
-static void run_steps(struct conn *c)
+/* True when the turn's share of steps was used up before they came to rest. */
+static bool run_steps(struct conn *c)
 {
-    unsigned n = 0;
-    while (!c->closing && n++ < TURN_STEPS_MAX && steps[c->state](c))
-        ;
+    for (unsigned n = 0; n < TURN_STEPS_MAX; n++) {
+        if (c->closing || !steps[c->state](c))
+            return false;
+    }
+    return true;
 }
 
 /* Whether there is something to do that no event will announce: the kernel
@@ -116,7 +125,7 @@ static bool goes_on(struct conn *c)
 {
     bool empty = write_queue_empty(&c->out);
     bool flushes = !empty && c->writable;
-    bool flushed = empty && (c->state == CONN_FLUSH || c->awaits_flush);
+    bool flushed = empty && c->state == CONN_FLUSH;
     bool pulls = c->pull_again && write_queue_low(&c->out);
     bool reads = (c->readable || c->read_ahead.len > 0) && conn_wants_read(c);
     return flushes || flushed || pulls || reads;
@@ -126,7 +135,7 @@ static void turn(struct conn *c)
 {
     assert(c->magic == CONN_MAGIC);
     c->may_read = true;
-    run_steps(c);
+    bool cut_short = run_steps(c);
     stash(c);
     if (!c->closing || c->closing == CLOSE_BROKEN)
         flush(c);
@@ -134,17 +143,18 @@ static void turn(struct conn *c)
         (void)step_flush(c);
     if (c->closing)
         conn_free(c);
-    else if (goes_on(c))
+    else if (cut_short || goes_on(c))
         worker_ready(c->worker, &c->ready);
 }
 
 /* Something came while nothing is wanted: it stays where it is, but a peer
- * that is gone must be noticed. */
+ * that is gone must be noticed, also behind bytes or a FIN. */
 static void look_for_reset(struct conn *c)
 {
-    char byte;
-    ssize_t n = recv(c->sink.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
+    int error = 0;
+    socklen_t len = sizeof error;
+    getsockopt(c->sink.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    if (error)
         conn_close(c, CLOSE_PEER_RESET);
 }
 

@@ -63,6 +63,7 @@ struct conn {
     struct sink sink;
     struct write_queue out;
     struct bytes read_ahead; /* read, but not its turn yet */
+    size_t read_ahead_used;  /* its first bytes, used already */
     struct str in;           /* during a turn: read, not yet used */
     uint64_t since_ms;       /* when the state was entered */
     uint64_t in_bytes;
@@ -76,7 +77,6 @@ struct conn {
     bool writable;            /* the socket is not known to be full */
     bool keep_alive;          /* after the queue is flushed */
     bool pull_again;          /* the source has more as soon as there is room */
-    bool awaits_flush;        /* the exchange ends when the queue is empty */
     bool above_high;          /* the source waits for the low mark */
     bool half_closed;         /* the peer has shut down its side */
     bool admitted;            /* counted in conn_count */

@@ -50,7 +50,6 @@ static void check_reader(struct conn *c)
                now_ms - c->writing.since_ms >= config->rate_window_ms;
     if (due && too_slow(&c->writing, acknowledged(c), now_ms,
                         config->write_rate_min, config)) {
-        c->reset = true;
         conn_close(c, CLOSE_READER_TOO_SLOW);
     }
 }
@@ -66,19 +65,25 @@ static void check_body(struct conn *c)
     if (!too_slow(&c->reading, c->in_bytes, c->worker->now_ms,
                   config->body_rate_min, config))
         return;
-    if (c->x->head_sent) {
-        c->reset = true;
+    if (c->x->head_sent && !c->x->finished) {
         conn_close(c, CLOSE_BODY_TOO_SLOW);
         return;
     }
-    conn_refuse(c, 408, "the request body came too slowly");
+    if (c->x->finished)
+        c->x->keep_alive = false; /* answered: the rest is not waited for */
+    else
+        conn_refuse(c, 408, "the request body came too slowly");
     worker_ready(c->worker, &c->ready);
 }
 
+/* The peer has shut down its side and has all there is: it may be gone. */
 static void check_half_closed(struct conn *c)
 {
     uint64_t last_ms = c->out_ms > c->since_ms ? c->out_ms : c->since_ms;
-    if (c->half_closed && c->worker->now_ms - last_ms >= HALF_CLOSED_MS)
+    if (!c->half_closed || !write_queue_empty(&c->out) ||
+        acknowledged(c) < c->out_bytes)
+        return;
+    if (c->worker->now_ms - last_ms >= HALF_CLOSED_MS)
         conn_close(c, CLOSE_PEER_CLOSED);
 }
 
@@ -100,6 +105,17 @@ static void check_idle(struct conn *c)
     }
 }
 
+/* Empty lines before a request do not begin one. */
+static void check_head(struct conn *c)
+{
+    if (!request_begun(&c->x->req)) {
+        check_idle(c);
+    } else if (late(c, c->worker->config->head_timeout_ms)) {
+        conn_refuse(c, 408, "the request head took too long");
+        worker_ready(c->worker, &c->ready);
+    }
+}
+
 void conn_check_deadline(struct conn *c)
 {
     const struct config *config = c->worker->config;
@@ -108,10 +124,7 @@ void conn_check_deadline(struct conn *c)
         check_idle(c);
         break;
     case CONN_HEAD:
-        if (late(c, config->head_timeout_ms)) {
-            conn_refuse(c, 408, "the request head took too long");
-            worker_ready(c->worker, &c->ready);
-        }
+        check_head(c);
         break;
     case CONN_EXCHANGE:
         check_body(c);

@@ -84,17 +84,18 @@ void conn_log_access(struct conn *c, uint64_t unsent)
         return;
     peer_write(c, peer);
     *strrchr(peer, ':') = '\0';
-    access_log_add(w->access_log,
-                   &(struct access_entry){
-                       .peer = peer,
-                       .seconds = w->now_seconds,
-                       .method = method_name(x->req.method),
-                       .target = request_str(&x->req, x->req.target),
-                       .minor = x->req.minor,
-                       .status = x->status,
-                       .body_bytes = x->sent > unsent ? x->sent - unsent : 0,
-                       .referer = request_header_named(&x->req, STR("Referer")),
-                       .user_agent = request_header(&x->req, HEADER_USER_AGENT),
-                       .took_ms = w->now_ms - x->started_ms,
-                   });
+    access_log_add(
+        w->access_log,
+        &(struct access_entry){
+            .peer = peer,
+            .seconds = w->now_seconds,
+            .method = x->req.target.len ? method_name(x->req.method) : "-",
+            .target = request_str(&x->req, x->req.target),
+            .minor = x->req.minor,
+            .status = x->status,
+            .body_bytes = x->sent > unsent ? x->sent - unsent : 0,
+            .referer = request_header_named(&x->req, STR("Referer")),
+            .user_agent = request_header(&x->req, HEADER_USER_AGENT),
+            .took_ms = w->now_ms - x->started_ms,
+        });
 }

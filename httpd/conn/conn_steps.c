@@ -6,14 +6,34 @@
 #include "httpd/http/response.h"
 #include "httpd/http/route.h"
 #include "httpd/limits.h"
+#include "parser/escape.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define ALLOW_ALL "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
+
+static void release_exchange(struct conn *c)
+{
+    worker_exchange_put(c->worker, c->x);
+    c->x = NULL;
+}
+
+/* The peer sends nothing more. Answers that are queued still leave. */
+static void input_ended(struct conn *c)
+{
+    bool answered = c->state == CONN_IDLE || c->state == CONN_HEAD;
+    if (!answered || write_queue_empty(&c->out)) {
+        conn_close(c, c->state == CONN_LINGER ? CLOSE_DONE : CLOSE_PEER_CLOSED);
+        return;
+    }
+    if (c->x)
+        release_exchange(c);
+    c->keep_alive = false;
+    conn_enter(c, CONN_FLUSH);
+}
 
 /* One read. A short one has emptied the socket, and an edge will tell of more;
  * but after the peer's FIN only the end itself is the end. */
@@ -30,7 +50,7 @@ static bool read_some(struct conn *c, size_t bytes_max)
     }
     c->readable = n < 0 && errno == EINTR;
     if (n == 0)
-        conn_close(c, c->state == CONN_LINGER ? CLOSE_DONE : CLOSE_PEER_CLOSED);
+        input_ended(c);
     else if (errno != EAGAIN && errno != EINTR)
         conn_close(c, CLOSE_PEER_RESET);
     return false;
@@ -40,14 +60,10 @@ static bool read_some(struct conn *c, size_t bytes_max)
  * ahead, then at most one read a turn. True: c->in holds something. */
 static bool take_input(struct conn *c, size_t bytes_max)
 {
-    char *buffer = c->worker->read_buffer;
     if (c->in.len > 0)
         return true;
     if (c->read_ahead.len > 0) {
-        c->in = (struct str){buffer, c->read_ahead.len};
-        memcpy(buffer, c->read_ahead.data, c->read_ahead.len);
-        bytes_reset(&c->read_ahead);
-        bytes_trim(&c->read_ahead, 0);
+        c->in = str_skip(bytes_view(&c->read_ahead), c->read_ahead_used);
         return true;
     }
     return c->readable && c->may_read && read_some(c, bytes_max);
@@ -56,6 +72,14 @@ static bool take_input(struct conn *c, size_t bytes_max)
 static void used_input(struct conn *c, size_t n)
 {
     c->in = str_skip(c->in, n);
+    if (c->read_ahead.len == 0)
+        return;
+    c->read_ahead_used += n;
+    if (c->read_ahead_used == c->read_ahead.len) {
+        bytes_reset(&c->read_ahead);
+        bytes_trim(&c->read_ahead, 0);
+        c->read_ahead_used = 0;
+    }
 }
 
 static void wake(struct exchange *x)
@@ -119,15 +143,22 @@ void conn_refuse(struct conn *c, int status, const char *text)
 
 static void redirect_to_folder(struct exchange *x)
 {
+    struct bytes location;
     struct str path = request_str(&x->req, x->req.path);
     struct str query = request_str(&x->req, x->req.query);
-    char *location = worker_scratch(x->worker);
-    int n =
-        snprintf(location, WORKER_SCRATCH_BYTES, "%.*s/%s%.*s", (int)path.len,
-                 path.at, query.len ? "?" : "", (int)query.len, query.at);
-    response_begin(x, 301);
-    response_header(x, "Location", (struct str){location, (size_t)n});
-    response_send_empty(x);
+    bytes_init(&location, RESPONSE_HEAD_BYTES_MAX);
+    if (escape_url(&location, path, true) == FLOW_DONE &&
+        bytes_printf(&location, "/%s%.*s", query.len ? "?" : "", (int)query.len,
+                     query.at) == FLOW_DONE) {
+        response_begin(x, 301);
+        response_header(x, "Location", bytes_view(&location));
+        response_send_empty(x);
+    } else {
+        response_error(x, 414,
+                       "this path ends in '/', and the target is too "
+                       "long to redirect; ask with the slash");
+    }
+    bytes_fini(&location);
 }
 
 /* Asked of the server itself, not of a path. RFC 9110 section 9.3.6 to 9.3.8 */
@@ -151,7 +182,10 @@ static void adopt_route(struct conn *c, const struct route *route)
     struct exchange *x = c->x;
     x->route = route;
     x->body_bytes_max = route->config->body_bytes_max;
-    c->out.high = route->config->queue_high;
+    /* Never below what is queued already, for another route. */
+    c->out.high = route->config->queue_high > c->out.len
+                      ? route->config->queue_high
+                      : c->out.len;
     c->out.low = route->config->queue_low;
     if (c->tuned != route) {
         socket_tune(c->sink.fd, route->config,
@@ -223,14 +257,22 @@ static void read_body(struct conn *c)
         conn_log_refusal(c, x->req.verdict.status, x->req.verdict.text);
 }
 
-static void complete(struct conn *c)
+static void end_exchange(struct conn *c)
 {
     conn_log_access(c, 0);
+    release_exchange(c);
+}
+
+/* With an access log the exchange stays until its file ranges have left: the
+ * log tells what left, and how long it took. */
+static void complete(struct conn *c)
+{
     c->keep_alive = c->x->keep_alive && !c->worker->draining;
-    worker_exchange_put(c->worker, c->x);
-    c->x = NULL;
     c->pull_again = false;
+    c->reading.since_ms = 0;
     conn_enter(c, CONN_FLUSH);
+    if (!c->worker->access_log || c->out.file_len == 0)
+        end_exchange(c);
 }
 
 /* The response cannot be completed: the peer must not take it for whole. */
@@ -275,9 +317,6 @@ bool step_exchange(struct conn *c)
         return give_up(c);
     if (!x->finished || (!x->req.body_done && x->keep_alive))
         return false;
-    c->awaits_flush = c->worker->access_log && c->out.file_len > 0;
-    if (c->awaits_flush)
-        return false; /* the log tells what left, and how long it took */
     complete(c);
     return true;
 }
@@ -285,6 +324,8 @@ bool step_exchange(struct conn *c)
 bool step_flush(struct conn *c)
 {
     bool room = c->out.file_len == 0 && write_queue_room(&c->out) > 0;
+    if (c->x && c->out.file_len == 0)
+        end_exchange(c);
     if (c->keep_alive && room) {
         conn_enter(c, CONN_IDLE);
         return true;

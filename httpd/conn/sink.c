@@ -7,11 +7,12 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-static enum flow send_result(ssize_t n, size_t want)
+/* Interrupted is like a short count: the next call tells more. */
+static enum flow error_result(void)
 {
-    if (n >= 0)
-        return (size_t)n == want ? FLOW_DONE : FLOW_AGAIN;
-    return errno == EAGAIN || errno == EINTR ? FLOW_AGAIN : FLOW_FAILED;
+    if (errno == EINTR)
+        return FLOW_DONE;
+    return errno == EAGAIN ? FLOW_AGAIN : FLOW_FAILED;
 }
 
 static enum flow plain_send(struct sink *s, const struct iovec *iov, int iov_n,
@@ -30,7 +31,16 @@ static enum flow plain_send(struct sink *s, const struct iovec *iov, int iov_n,
         n = sendmsg(s->fd, &msg, flags);
     }
     *ret_sent = n > 0 ? (size_t)n : 0;
-    return send_result(n, want);
+    if (n < 0)
+        return error_result();
+    return (size_t)n == want ? FLOW_DONE : FLOW_AGAIN;
+}
+
+/* What sendfile() says of the socket, as against the file. */
+static bool peer_error(void)
+{
+    return errno == EPIPE || errno == ECONNRESET || errno == ETIMEDOUT ||
+           errno == EAGAIN || errno == EINTR;
 }
 
 static enum flow plain_send_file(struct sink *s, const struct file_range *range,
@@ -40,11 +50,11 @@ static enum flow plain_send_file(struct sink *s, const struct file_range *range,
     off_t pos = (off_t)range->pos;
     ssize_t n = sendfile(s->fd, range->fd, &pos, (size_t)want);
     *ret_sent = n > 0 ? (uint64_t)n : 0;
-    if (n == 0)
+    if (n == 0 || (n < 0 && !peer_error()))
         return FLOW_END;
     /* Less than asked is a full socket or the end of a file that shrank: the
      * next call tells. */
-    return n > 0 ? FLOW_DONE : send_result(n, (size_t)want);
+    return n > 0 ? FLOW_DONE : error_result();
 }
 
 const struct sink_ops sink_plain_ops = {

@@ -1,20 +1,15 @@
 #include "httpd/conn/socket_tuning.h"
 
 #include "httpd/config/config.h"
-#include "httpd/observe/log.h"
-
-#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 
 static void set(int fd, int level, int option, uint64_t bytes)
 {
     int value = bytes > INT_MAX ? INT_MAX : (int)bytes;
-    if (setsockopt(fd, level, option, &value, sizeof value) != 0)
-        log_line(LOG_WARN, "setsockopt %d: %s", option, strerror(errno));
+    setsockopt(fd, level, option, &value, sizeof value);
 }
 
 void socket_tune(int fd, const struct route_config *to,

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* Open addressing with linear probing; a slot with n == 0 is free, and
  * leaving moves later entries of the run back, so that no tombstones stay. */
@@ -19,6 +20,7 @@ struct conn_count {
     size_t total_max;
     size_t per_address_max;
     size_t mask;
+    uint64_t seed; /* so that nobody outside knows which addresses collide */
     struct slot slots[];
 };
 
@@ -33,6 +35,10 @@ struct conn_count *conn_count_new(size_t connections_max,
         calloc(1, sizeof *count + slots * sizeof(struct slot));
     if (!count)
         return NULL;
+    if (getrandom(&count->seed, sizeof count->seed, 0) < 0) {
+        free(count);
+        return NULL;
+    }
     pthread_mutex_init(&count->lock, NULL);
     count->total_max = connections_max;
     count->per_address_max = per_address_max;
@@ -62,7 +68,9 @@ uint64_t conn_count_key(const struct sockaddr_storage *addr)
 
 static size_t home(const struct conn_count *count, uint64_t key)
 {
-    return (size_t)((key * 0x9e3779b97f4a7c15u) >> 20) & count->mask;
+    uint64_t h = (key ^ count->seed) * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 32 ^ count->seed) * 0x9e3779b97f4a7c15u;
+    return (size_t)(h >> 20) & count->mask;
 }
 
 /* The slot of the key, or the free one where it would stand. There is always

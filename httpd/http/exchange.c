@@ -102,11 +102,19 @@ static enum flow keep_or_break(struct exchange *x, enum flow r)
     return r;
 }
 
+/* More than the head promised would be taken for the next answer. */
+static bool beyond_length(const struct exchange *x, uint64_t len)
+{
+    return x->framing == FRAMING_LENGTH && len > x->length - x->sent;
+}
+
 static enum flow push_framed(void *arg, struct str piece)
 {
     struct exchange *x = arg;
     if (piece.len == 0 || x->framing == FRAMING_NONE)
         return FLOW_DONE;
+    if (beyond_length(x, piece.len))
+        return FLOW_FAILED;
     x->sent += piece.len;
     if (x->framing != FRAMING_CHUNKED)
         return write_queue_push(x->out, piece.at, piece.len);
@@ -134,6 +142,8 @@ enum flow exchange_push_file(struct exchange *x, const struct file_range *range)
 {
     assert(x->head_sent && !x->finished);
     assert(!x->gzip && x->framing != FRAMING_CHUNKED);
+    if (beyond_length(x, range->len))
+        x->broken = true;
     if (x->broken || x->framing == FRAMING_NONE) {
         range->release(range->owner);
         return x->broken ? FLOW_FAILED : FLOW_DONE;
@@ -332,7 +342,7 @@ enum flow exchange_feed_body(struct exchange *x, const char *data, size_t len,
     for (;;) {
         size_t left = len - *ret_used;
         size_t room = exchange_body_room(x);
-        if (left > 0 && room == 0)
+        if (left > 0 && room == 0 && !x->req.body_done)
             return FLOW_FULL;
         size_t give = left < room ? left : room;
         struct str piece = {0};

@@ -21,9 +21,11 @@
 
 struct listener {
     struct listener *next;
+    struct worker *worker;
     struct event event;
     int fd;
     bool resting;
+    bool complained; /* since a connection was accepted last */
 };
 
 /* Cuts "[::1]:80" or "127.0.0.1:80" into its two parts. */
@@ -126,7 +128,9 @@ int listener_bind(struct listen_address *a, bool exclusive)
 
 static void rest(struct listener *l, int why)
 {
-    log_line(LOG_ERROR, "accept: %s; trying again soon", strerror(why));
+    if (!l->complained)
+        log_line(LOG_ERROR, "accept: %s; trying again soon", strerror(why));
+    l->complained = true;
     event_del(&l->event);
     l->resting = true;
 }
@@ -134,26 +138,22 @@ static void rest(struct listener *l, int why)
 static void on_accept(int listen_fd, short what, void *arg)
 {
     (void)what;
-    struct worker *w = arg;
-    worker_tick(w);
+    struct listener *l = arg;
+    worker_tick(l->worker);
     for (unsigned i = 0; i < TURN_ACCEPTS_MAX; i++) {
-        struct sockaddr_storage addr;
+        struct sockaddr_storage addr = {0};
         socklen_t addr_len = sizeof addr;
         int fd = accept4(listen_fd, (struct sockaddr *)&addr, &addr_len,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            conn_open(w, fd, &addr);
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED)
-            continue;
-        if (errno == EAGAIN)
+            l->complained = false;
+            conn_open(l->worker, fd, &addr);
+        } else if (errno == EAGAIN) {
             return;
-        for (struct listener *l = w->listeners; l; l = l->next) {
-            if (l->fd == listen_fd)
-                rest(l, errno);
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            rest(l, errno);
+            return;
         }
-        return;
     }
 }
 
@@ -164,7 +164,8 @@ bool listener_add(struct worker *w, int fd)
     if (!l)
         return false;
     l->fd = fd;
-    event_assign(&l->event, w->base, fd, EV_READ | EV_PERSIST, on_accept, w);
+    l->worker = w;
+    event_assign(&l->event, w->base, fd, EV_READ | EV_PERSIST, on_accept, l);
     if (event_add(&l->event, NULL) != 0) {
         free(l);
         return false;

@@ -38,6 +38,7 @@ void worker_ready(struct worker *w, struct ready *r)
         timer_start(&w->ready_timer, 0);
     r->queued = true;
     r->next = NULL;
+    r->link = w->ready_tail;
     *w->ready_tail = r;
     w->ready_tail = &r->next;
 }
@@ -46,12 +47,11 @@ void worker_unready(struct worker *w, struct ready *r)
 {
     if (!r->queued)
         return;
-    struct ready **link = &w->ready_head;
-    while (*link != r)
-        link = &(*link)->next;
-    *link = r->next;
-    if (!*link)
-        w->ready_tail = link;
+    *r->link = r->next;
+    if (r->next)
+        r->next->link = r->link;
+    else
+        w->ready_tail = r->link;
     r->queued = false;
 }
 
@@ -64,10 +64,7 @@ static void run_ready(void *arg)
         n++;
     while (n-- > 0 && w->ready_head) {
         struct ready *r = w->ready_head;
-        w->ready_head = r->next;
-        if (!w->ready_head)
-            w->ready_tail = &w->ready_head;
-        r->queued = false;
+        worker_unready(w, r);
         r->run(r);
     }
     if (w->ready_head)
@@ -91,6 +88,8 @@ static void sweep(void *arg)
     if (w->access_log)
         access_log_flush(w->access_log);
     stop_when_drained(w);
+    if (w->ready_head)
+        timer_start(&w->ready_timer, 0); /* in case that failed for memory */
     timer_start(&w->sweep, SWEEP_MS);
 }
 
@@ -176,7 +175,10 @@ struct worker *worker_new(const struct config *config,
     worker_tick(w);
     event_assign(&w->command_event, w->base, w->command_fd,
                  EV_READ | EV_PERSIST, on_command, w);
-    event_add(&w->command_event, NULL);
+    if (event_add(&w->command_event, NULL) != 0) {
+        worker_free(w);
+        return NULL;
+    }
     timer_init(&w->sweep, w, sweep, w);
     timer_start(&w->sweep, SWEEP_MS);
     timer_init(&w->ready_timer, w, run_ready, w);
@@ -215,12 +217,14 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-void worker_run(struct worker *w)
+bool worker_run(struct worker *w)
 {
-    if (event_base_dispatch(w->base) < 0)
+    bool failed = event_base_dispatch(w->base) < 0;
+    if (failed)
         log_line(LOG_ERROR, "the event loop failed");
-    if (w->draining && w->conns_n > 0)
+    if (w->draining && w->conns_n > 0 && w->now_ms >= w->drain_deadline_ms)
         log_line(LOG_WARN, "drain timeout: %zu connections cut", w->conns_n);
+    return !failed;
 }
 
 struct exchange *worker_exchange_get(struct worker *w)

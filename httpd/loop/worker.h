@@ -40,6 +40,7 @@ enum worker_command {
 /* Something to be looked at once more in this turn of the loop. */
 struct ready {
     struct ready *next;
+    struct ready **link; /* what points at this one */
     bool queued;
     void (*run)(struct ready *r);
 };
@@ -87,8 +88,8 @@ struct worker *worker_new(const struct config *config,
                           struct conn_count *conn_count);
 void worker_free(struct worker *w);
 
-/* Runs the loop until a command ends it. */
-void worker_run(struct worker *w);
+/* Runs the loop until a command ends it. False: it failed, the log says so. */
+bool worker_run(struct worker *w);
 
 /* Tells the worker what to do; any thread. */
 void worker_command(struct worker *w, enum worker_command command);

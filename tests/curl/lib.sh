@@ -6,6 +6,7 @@
 #   ok SENTENCE COMMAND...     passes when the command does
 #   is SENTENCE SEEN WANTED    passes when the two are the same
 #   like SENTENCE SEEN REGEX   passes when SEEN matches
+#   is_json SENTENCE <TEXT     passes when TEXT is JSON
 #   skip REASON SENTENCE       counts as a result that nobody looked at
 #   configure [TOP [ROUTE]]    writes $work/sluice.conf, which serves $www with
 #                              $workers, 2 unless set
@@ -25,6 +26,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-curl.XXXXXX") || exit 1
 www=$work/www
 mkdir "$www"
 
+# shellcheck disable=SC2034 # not every test needs all of them
 MIB=$((1 << 20))
 GIB=$((1 << 30))
 seconds_max=60
@@ -111,20 +113,6 @@ curl_can() {
     curl -q -V | grep -qiw "$1"
 }
 
-# Whether standard input is JSON; 2 when nothing here can tell.
-is_json() {
-    if have jq; then
-        jq -e . >/dev/null
-    elif have python3; then
-        python3 -c 'import json, sys; json.load(sys.stdin)'
-    elif have node; then
-        node -e 'JSON.parse(require("fs").readFileSync(0))'
-    else
-        cat >/dev/null
-        return 2
-    fi
-}
-
 # Tenths of a second, then a command that will become true.
 await() {
     local left=$1
@@ -185,6 +173,24 @@ like() {
     fi
 }
 
+is_json() { # SENTENCE <TEXT
+    local said code=0
+    if have jq; then
+        said=$(jq -e . 2>&1 >/dev/null) || code=$?
+    elif have python3; then
+        said=$(python3 -c 'import json, sys; json.load(sys.stdin)' 2>&1) ||
+            code=$?
+    else
+        skip "neither jq nor python3 here" "$1"
+        return
+    fi
+    if [ $code = 0 ]; then
+        passed "$1"
+    else
+        failed "$1" "$said"
+    fi
+}
+
 finish() {
     [ $results = "$planned" ] ||
         echo "# $results results, but $planned were planned"
@@ -228,9 +234,11 @@ listening() {
 # Without arguments it serves what configure wrote.
 serve() {
     [ $# -gt 0 ] || set -- serve -c "$work/sluice.conf"
+    : >"$work/stdout"
     "$SLUICE" "$@" >"$work/stdout" 2>"$work/stderr" &
     server=$!
     await 100 listening
+    # shellcheck disable=SC2034
     port=${url##*:}
     [ -n "$url" ] && return
     echo "Bail out! the server does not listen"

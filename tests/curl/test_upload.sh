@@ -1,7 +1,7 @@
 #!/bin/bash
 # Uploads to the lab: counted and hashed, or sent back as they arrive.
 . tests/curl/lib.sh || exit 1
-plan 29
+plan 30
 
 bytes=$((2 * GIB))
 [ -z "$sanitizer" ] || bytes=$((64 * MIB))
@@ -29,7 +29,7 @@ said() {
 seen=$(get -T - "$url/lab/sink" < <(cat "$work/big.bin"))
 is "-T - of 2 GiB from a pipe reaches the sink whole" "$(said "$seen")" \
     "$bytes $big_sum"
-is "the sink speaks JSON" "$(is_json <<<"$seen" && echo yes)" yes
+is_json "the sink speaks JSON" <<<"$seen"
 is "-T - of 2 GiB comes back from echo as it was" \
     "$(get -T - "$url/lab/echo" < <(cat "$work/big.bin") | sum)" "$big_sum"
 
@@ -82,12 +82,14 @@ is "a POST in chunks" \
     "$(said "$(get -H 'Transfer-Encoding: chunked' \
         --data-binary @"$work/small.bin" "$url/lab/sink")")" \
     "$small $small_sum"
-is "a form with a file arrives whole" \
-    "$(get -F "f=@$work/small.bin" "$url/lab/sink" -w ' %{size_upload}' |
-        awk -F'[:, ]' '{ print $2 == $NF }')" 1
+get -v -F "f=@$work/small.bin" -o "$work/seen" "$url/lab/sink" 2>"$work/talk"
+is "a form with a file arrives whole" "$(json bytes <"$work/seen")" \
+    "$(tr -d '\r' <"$work/talk" | sed -n 's/^> Content-Length: //p')"
 is "an empty upload is zero bytes" \
     "$(get -T - "$url/lab/sink" </dev/null | json bytes)" 0
-is "an empty POST too" "$(get -X POST "$url/lab/sink" | json bytes)" 0
+is "an empty POST too" "$(get -d '' "$url/lab/sink" | json bytes)" 0
+is "a POST that says nothing of a body is told to" \
+    "$(status -X POST "$url/lab/sink")" 411
 is "HTTP/1.0 uploads with a length" \
     "$(said "$(get -0 -T "$work/small.bin" "$url/lab/sink")")" \
     "$small $small_sum"
