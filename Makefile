@@ -37,6 +37,13 @@ SAN := $(SAN_$(SANITIZE))
 
 ifeq ($(SANITIZE),)
 OPT := -O2 -g -fstack-protector-strong
+# The program is optimised as a whole; tests link the same objects as they are,
+# for the linker's --wrap does not see into link-time code.
+ifneq ($(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),)
+AR := gcc-ar
+LTO_CFLAGS := -flto=auto -ffat-lto-objects
+LTO_LDFLAGS := -flto=auto -O2
+endif
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 HARDEN := -pie -Wl,-z,relro,-z,now
 else
@@ -61,7 +68,7 @@ CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
 
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CPPFLAGS) \
                 $(PKG_CFLAGS) $(CPPFLAGS)
-CFLAGS_BASE := -std=c11 $(OPT) $(FORTIFY) -fPIE -pthread -MMD -MP
+CFLAGS_BASE := -std=c11 $(OPT) $(LTO_CFLAGS) $(FORTIFY) -fPIE -pthread -MMD -MP
 CFLAGS_ALL  = $(CFLAGS_BASE) $(WARN) $(CFLAGS)
 LDFLAGS_ALL := -pthread $(SAN) $(HARDEN) $(LDFLAGS)
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -106,7 +113,7 @@ all: $(BUILD)/sluice
 # A link group, because the three libraries and the test support may need each
 # other's symbols in any order.
 link = $(CC) $(1) -o $@ -Wl,--start-group $(2) -Wl,--end-group \
-       $(LDFLAGS_ALL) $(PKG_LIBS)
+       $(LDFLAGS_ALL) $(if $(LTO_LDFLAGS),$(if $(findstring -flto,$(1)),,-fno-lto)) $(PKG_LIBS)
 
 # `sluice --version` names what it was built with.
 version_of = $(1) $(shell pkg-config --modversion $(2) 2>/dev/null)
@@ -119,9 +126,9 @@ $(call version_of,libconfuse,libconfuse)\n"'
 
 $(BUILD)/sluice: $(BUILD)/httpd/main.o $(LIBS)
 	@echo "  LINK $@"
-	@$(call link,$<,$(LIBS))
+	@$(call link,$< $(LTO_LDFLAGS),$(LIBS))
 
-archive = @echo "  AR   $@"; rm -f $@; ar rcs $@ $(filter %.o,$^)
+archive = @echo "  AR   $@"; rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/libbuffers.a: $(call objs,$(BUFFERS_SRC))
 	$(archive)

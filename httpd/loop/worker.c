@@ -22,9 +22,10 @@ void worker_tick(struct worker *w)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     w->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (now.tv_sec == w->now_seconds)
+    if (w->now_ms < w->next_second_ms)
         return;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    w->next_second_ms = w->now_ms + 1000 - (uint64_t)now.tv_nsec / 1000000;
     w->now_seconds = now.tv_sec;
     http_date_write(w->date, w->now_seconds);
 }

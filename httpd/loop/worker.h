@@ -53,6 +53,7 @@ struct worker {
 
     uint64_t now_ms;
     int64_t now_seconds;
+    uint64_t next_second_ms; /* when now_seconds is to be read again */
     char date[HTTP_DATE_BYTES]; /* now_seconds as HTTP writes it */
 
     struct conn *conns; /* all connections, newest first */

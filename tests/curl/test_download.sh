@@ -6,8 +6,8 @@ plan 17
 big_bytes=$((5 * GIB))
 [ -z "$sanitizer" ] || big_bytes=$((64 * MIB))
 sparse "$www/big.bin" "$big_bytes"
-random "$www/slow.bin" $((8 * MIB))
-random "$www/fast.bin" $((64 * MIB))
+random "$www/mid.bin" $((8 * MIB))
+random "$www/long.bin" $((64 * MIB))
 : >"$www/empty.txt"
 mkdir "$www/many"
 for i in {1..200}; do
@@ -27,19 +27,19 @@ is "a file of 5 GiB arrives with the sum it has on disk" \
     "$(get -m 300 "$url/big.bin" | sum)" "$(cat "$work/big.sum")"
 is "curl counts as many bytes as HEAD promised" \
     "$(get -r 0- -o /dev/null -w '%{http_code} %{size_download}' \
-        "$url/slow.bin")" "206 $((8 * MIB))"
+        "$url/mid.bin")" "206 $((8 * MIB))"
 
 # Old and small.
 
-get -0 -D "$work/old" -o "$work/old.bin" "$url/fast.bin"
-ok "HTTP/1.0 gets the same bytes" cmp "$work/old.bin" "$www/fast.bin"
+get -0 -D "$work/old" -o "$work/old.bin" "$url/long.bin"
+ok "HTTP/1.0 gets the same bytes" cmp "$work/old.bin" "$www/long.bin"
 is "HTTP/1.0 gets no chunks" "$(field transfer-encoding <"$work/old")" ""
 is "HTTP/1.0 may keep its connection when it asks" \
     "$(get -0 -H 'Connection: keep-alive' -o /dev/null -o /dev/null \
-        -w '%{num_connects}' "$url/slow.bin" "$url/slow.bin")" 10
+        -w '%{num_connects}' "$url/mid.bin" "$url/mid.bin")" 10
 is "HTTP/1.0 does not keep it otherwise" \
     "$(get -0 -o /dev/null -o /dev/null -w '%{num_connects}' \
-        "$url/slow.bin" "$url/slow.bin")" 11
+        "$url/mid.bin" "$url/mid.bin")" 11
 is "five files come over one connection" \
     "$(get -o /dev/null -w '%{num_connects}' "$url/many/[1-5].bin")" 10000
 is "an empty file is 200 and no bytes" \
@@ -56,17 +56,18 @@ is "there are 200 files" "$(find "$work/got" -type f | wc -l)" 200
 ok "each of the 200 files has the right bytes" \
     diff -r "$www/many" "$work/got"
 
-# A slow reader beside fast ones: one worker, so that they share its loop.
+# A slow reader beside fast ones: one worker, so that they share its loop. Curl
+# takes some 10 MB before it looks at its limit, so the file is far longer.
 
 stop
 workers=1 configure
 serve
-"${curl[@]}" --limit-rate 256k -o "$work/slow.bin" "$url/slow.bin" &
+"${curl[@]}" --limit-rate 1m -o "$work/slow" "$url/long.bin" &
 slow=$!
 sleep 0.5
 fast=0
 for i in 1 2 3 4; do
-    get "$url/fast.bin" | cmp - "$www/fast.bin" || fast=1
+    get "$url/long.bin" | cmp - "$www/long.bin" || fast=1
 done
 alive $slow || fast="$fast, and the slow reader was done before them"
 is "four fast readers are done while a slow one still reads" "$fast" 0

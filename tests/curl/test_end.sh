@@ -4,7 +4,8 @@
 . tests/curl/lib.sh || exit 1
 plan 32
 
-bytes=$((12 * MIB))
+# More than the kernel's buffers hold on both sides.
+bytes=$((48 * MIB))
 random "$www/file.bin" $bytes
 log=$work/access.log
 
@@ -30,7 +31,7 @@ finished() { # sets $code to curl's
 
 configure "access_log = \"$log\""
 serve
-download 6m
+download 16m
 "${curl[@]}" -N -o "$work/lines" "$url/lab/lines/15?interval=100ms" &
 lines=$!
 await 100 test -s "$work/lines"
@@ -65,7 +66,7 @@ reap "$server" || code=$?
 is "which is well" $code 0
 
 serve
-download 500k
+download 4m
 kill -TERM "$server"
 sleep 0.3
 ok "a slow download holds up the end" alive "$server"
@@ -80,7 +81,7 @@ like "the client sees that bytes are missing" $code '^(18|56)$'
 configure
 sed -i 's/^drain_timeout.*/drain_timeout = 1s/' "$work/sluice.conf"
 serve
-download 500k
+download 4m
 kill -TERM "$server"
 sleep 0.3
 ok "drain_timeout gives it some time" alive "$server"
@@ -95,7 +96,7 @@ like "and the client knows" $code '^(18|56)$'
 
 configure
 serve
-download 500k
+download 4m
 kill -INT "$server"
 ok "SIGINT ends at once" await 10 gone "$server"
 code=0
@@ -144,7 +145,7 @@ logs "an upload is a PUT" '?six' \
 get -o /dev/null "$url/lab/lines/3?interval=400ms&seven"
 logs "the last field is the seconds it took" '&seven' \
     '"GET /lab/lines/3.*" 200 [0-9]+ "-" "curl.*" (0\.[89]|1\.).*'
-get -o /dev/null --limit-rate 6m "$url/file.bin?eight"
+get -o /dev/null --limit-rate 16m "$url/file.bin?eight"
 logs "a download that took seconds says so" '?eight' \
     "\"GET /file.bin\?eight HTTP/1\.1\" 200 $bytes \"-\" \"curl.*\" [1-9]\..*"
 get -m 1 -o /dev/null --limit-rate 1m "$url/file.bin?nine" 2>/dev/null
