@@ -16,7 +16,7 @@ done
 configure
 serve
 
-# One big file. The address without it warms nothing: the sum reads it first.
+# One big file.
 
 sum "$www/big.bin" >"$work/big.sum"
 head=$(get -I "$url/big.bin")
