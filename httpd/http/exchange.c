@@ -337,8 +337,6 @@ enum flow exchange_feed_body(struct exchange *x, const char *data, size_t len,
                              size_t *ret_used)
 {
     *ret_used = 0;
-    if (x->req.body_done)
-        return end_body(x);
     for (;;) {
         size_t left = len - *ret_used;
         size_t room = exchange_body_room(x);
