@@ -9,6 +9,7 @@
 #define READ_HEAD_BYTES (4u << 10)  /* one read while a head is awaited */
 #define READ_BODY_BYTES (64u << 10) /* one read of a body */
 #define TURN_FILE_BYTES (1u << 20)  /* sendfile() before others have a turn */
+#define TURN_GZIP_BYTES (32u << 10) /* input of one compressor */
 #define TURN_STEPS_MAX  1024u       /* steps of the state table */
 #define FLUSH_IOV_MAX   32          /* pieces of one writev() */
 #define TURN_PULLS_MAX  256u        /* pulls of one source */

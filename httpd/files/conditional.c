@@ -10,7 +10,8 @@ static bool modified_since(struct str date, const struct validators *v,
                            int64_t now_seconds, bool *ret_valid)
 {
     int64_t seconds = 0;
-    *ret_valid = date.at && http_date_read(date, now_seconds, &seconds);
+    *ret_valid = date.at && v->modified_seconds != MODIFIED_UNKNOWN &&
+                 http_date_read(date, now_seconds, &seconds);
     return *ret_valid && v->modified_seconds > seconds;
 }
 
@@ -54,6 +55,7 @@ bool conditional_range_holds(struct str if_range, const struct validators *v,
         return true;
     if (str_starts(if_range, STR("\"")) || str_starts(if_range, STR("W/")))
         return entity_tag_equal_strong(if_range, v->etag);
-    return http_date_read(if_range, now_seconds, &seconds) &&
+    return v->modified_seconds != MODIFIED_UNKNOWN &&
+           http_date_read(if_range, now_seconds, &seconds) &&
            seconds == v->modified_seconds && seconds < now_seconds;
 }

@@ -13,10 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define MODIFIED_UNKNOWN (-1)
+
 /* What is known of the representation that would be sent. */
 struct validators {
     struct str etag; /* strong, with its quotes */
-    int64_t modified_seconds;
+    int64_t modified_seconds; /* or MODIFIED_UNKNOWN: no date is obeyed */
 };
 
 /* The fields' values; at is NULL for one that is absent. */

@@ -159,34 +159,61 @@ static bool write_form(struct bytes *out, enum coding c, struct layout *l)
     return ok && add(out, STR("X-Content-Type-Options: nosniff\r\n"));
 }
 
+/* One step of a hash: every bit of v reaches every bit of the result. */
+static uint64_t mix(uint64_t hash, uint64_t v)
+{
+    hash ^= v;
+    hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
+    hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
+    return (hash ^ (hash >> 31)) + 0x9e3779b97f4a7c15u;
+}
+
+static uint64_t mix_time(uint64_t hash, struct timespec t)
+{
+    return mix(mix(hash, (uint64_t)t.tv_sec), (uint64_t)t.tv_nsec);
+}
+
+/* Whoever copies a file over another may keep size and modification time; the
+ * inode or its change time then differ. */
+static uint64_t mark_hash(const struct file_mark *m)
+{
+    uint64_t hash = mix(mix(0, m->dev), m->ino);
+    hash = mix_time(mix_time(hash, m->modified), m->changed);
+    return mix(hash, m->size);
+}
+
 static bool write_etag(struct bytes *out, const struct file_variant *v,
                        enum coding c, struct layout *l)
 {
     struct str tag = encoding_tag(c);
-    uint64_t ns = (uint64_t)v->mark.modified.tv_sec * 1000000000u +
-                  (uint64_t)v->mark.modified.tv_nsec;
     bool ok = add(out, STR("ETag: "));
     l->etag = out->len;
-    ok = ok && bytes_printf(out, "\"%" PRIx64 "-%" PRIx64 "%.*s\"", ns, v->size,
-                            (int)tag.len, tag.at) == FLOW_DONE;
+    ok = ok && bytes_printf(out, "\"%016" PRIx64 "-%" PRIx64 "%.*s\"",
+                            mark_hash(&v->mark), v->size, (int)tag.len,
+                            tag.at) == FLOW_DONE;
     l->etag_end = out->len;
     return ok && add(out, STR("\r\n"));
 }
 
+static bool write_date(struct bytes *out, int64_t seconds)
+{
+    char date[HTTP_DATE_BYTES];
+    http_date_write(date, seconds);
+    return add(out, STR("Last-Modified: ")) &&
+           add(out, (struct str){date, sizeof(date)}) && add(out, STR("\r\n"));
+}
+
+/* A date in the future must not be sent: RFC 9110 section 8.8.2.1. */
 static bool write_validators(struct bytes *out, struct file_variant *v,
                              enum coding c, struct layout *l)
 {
-    char date[HTTP_DATE_BYTES];
     int64_t seconds = v->mark.modified.tv_sec;
-    int64_t now = time(NULL);
-
-    /* A date in the future must not be sent: RFC 9110 section 8.8.2.1. */
-    seconds = seconds > now ? now : seconds;
-    v->validators.modified_seconds = seconds < 0 ? 0 : seconds;
-    http_date_write(date, v->validators.modified_seconds);
+    bool dated = seconds <= time(NULL);
+    if (seconds < 0)
+        seconds = 0;
+    v->validators.modified_seconds = dated ? seconds : MODIFIED_UNKNOWN;
     l->lines_304 = out->len;
-    return write_etag(out, v, c, l) && add(out, STR("Last-Modified: ")) &&
-           add(out, (struct str){date, sizeof(date)}) && add(out, STR("\r\n"));
+    return write_etag(out, v, c, l) && (!dated || write_date(out, seconds));
 }
 
 static bool write_policy(struct bytes *out, const struct file_entry *e,

@@ -11,7 +11,10 @@
  * Promise    nothing in it changes once it is loaded, so whoever holds a
  *            reference keeps the file that it began with. A file beside FILE
  *            (FILE.br) that is older than FILE, by the second, is stale and
- *            counts as absent.
+ *            counts as absent. The tag is "HASH-SIZE", in hex: HASH is of
+ *            device, inode, size, modification and change time, so a file
+ *            that was replaced has another one, whatever its date. A file
+ *            from the future has no date.
  * Limits     FILE_LINES_BYTES_MAX of head lines; files up to
  *            FILE_BODY_COPY_MAX bytes are kept in memory as well.
  * Owns       its descriptors and texts, until the last reference goes.

@@ -226,12 +226,13 @@ static int reopen(int dir_fd, int *ret_error)
 
 static struct listing *listing_new(const struct listing *plan, int fd)
 {
-    assert(sizeof(struct listing) +
-               dir_window_bytes(LISTING_WINDOW, LISTING_NAMES_BYTES) <
-           LISTING_BYTES);
+    bool by_name = plan->view.order.sort == DIR_BY_NAME;
+    size_t window = by_name ? LISTING_WINDOW : LISTING_STAT_WINDOW;
+    size_t names = by_name ? LISTING_NAMES_BYTES : LISTING_STAT_NAMES_BYTES;
+    assert(sizeof(struct listing) + dir_window_bytes(window, names) <
+           (by_name ? LISTING_BYTES : LISTING_STAT_BYTES));
     struct listing *l = calloc(1, sizeof(*l));
-    struct dir_walk *walk =
-        dir_walk_new(fd, plan->view.order, LISTING_WINDOW, LISTING_NAMES_BYTES);
+    struct dir_walk *walk = dir_walk_new(fd, plan->view.order, window, names);
 
     if (!l || !walk) {
         free(l);

@@ -14,7 +14,8 @@
  *            says what would be right.
  * Promise    memory does not grow with the folder, see dir_walk.h, which also
  *            says what is left out. Every name is escaped for where it stands.
- * Limits     LISTING_BYTES of memory for a listing under way, and up to
+ * Limits     LISTING_BYTES of memory for a listing under way by name,
+ *            LISTING_STAT_BYTES by size or time, and up to
  *            LISTING_OUT_BYTES_MAX for what is rendered and not yet queued; one
  *            pull reads one buffer of names or renders one fill.
  * Owns       the folder's descriptor, from the call on.
@@ -26,11 +27,16 @@
 
 struct exchange;
 
-#define LISTING_WINDOW        2048u       /* entries per pass */
-#define LISTING_NAMES_BYTES   (64u << 10) /* of these entries */
-#define LISTING_BYTES         (108u << 10)
-#define LISTING_OUT_FILL      (8u << 10) /* rendered ahead, plus one item */
-#define LISTING_OUT_BYTES_MAX (64u << 10)
+/* Entries of one pass over the folder, and bytes of their names. By size and by
+ * time each pass looks at every entry, so there are fewer and larger ones. */
+#define LISTING_WINDOW           2048u
+#define LISTING_NAMES_BYTES      (64u << 10)
+#define LISTING_BYTES            (108u << 10)
+#define LISTING_STAT_WINDOW      16384u
+#define LISTING_STAT_NAMES_BYTES (512u << 10)
+#define LISTING_STAT_BYTES       (864u << 10)
+#define LISTING_OUT_FILL         (8u << 10) /* rendered ahead, plus one item */
+#define LISTING_OUT_BYTES_MAX    (64u << 10)
 
 /* Answers GET or HEAD with what the folder holds. dir_fd may be an O_PATH
  * descriptor; url_path is decoded, ends in '/', and is good as long as the

@@ -67,6 +67,7 @@ void exchange_reset(struct exchange *x)
     stop_source(x);
     gzip_filter_free(x->gzip);
     x->gzip = NULL;
+    x->gzip_bytes = 0;
     request_reset(&x->req);
     bytes_trim(&x->req.storage, REQUEST_KEEP_BYTES);
     bytes_reset(&x->trailers);
@@ -132,10 +133,10 @@ enum flow exchange_push(struct exchange *x, struct str piece)
     assert(x->head_sent && !x->finished);
     if (x->broken)
         return FLOW_FAILED;
-    if (x->gzip)
-        return keep_or_break(x,
-                             gzip_filter_push(x->gzip, piece, push_framed, x));
-    return keep_or_break(x, push_framed(x, piece));
+    if (!x->gzip)
+        return keep_or_break(x, push_framed(x, piece));
+    x->gzip_bytes += piece.len;
+    return keep_or_break(x, gzip_filter_push(x->gzip, piece, push_framed, x));
 }
 
 enum flow exchange_push_file(struct exchange *x, const struct file_range *range)
@@ -231,8 +232,9 @@ enum flow exchange_pump(struct exchange *x)
     assert(x->magic == EXCHANGE_MAGIC);
     enum flow r = x->broken ? FLOW_FAILED : FLOW_DONE;
     unsigned pulls = 0;
+    uint64_t gzip_end = x->gzip_bytes + TURN_GZIP_BYTES;
     while (r == FLOW_DONE && x->source && write_queue_room(x->out) > 0 &&
-           pulls++ < TURN_PULLS_MAX)
+           pulls++ < TURN_PULLS_MAX && x->gzip_bytes < gzip_end)
         r = pull(x);
     if (r == FLOW_AGAIN && x->gzip &&
         keep_or_break(x, gzip_filter_flush(x->gzip, push_framed, x)) !=

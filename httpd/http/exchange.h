@@ -104,6 +104,7 @@ struct exchange {
     uint64_t sent;            /* body bytes pushed, before chunk framing */
     struct bytes trailers;    /* "Name: value\r\n" lines for the last chunk */
     struct gzip_filter *gzip; /* between source and queue, or NULL */
+    uint64_t gzip_bytes;      /* pushed into it */
 
     const struct source_ops *source;
     void *source_self;

@@ -4,7 +4,7 @@
  *      response_header(x, "Content-Type", STR("text/plain"));
  *      response_send_bytes(x, body);
  *
- * Promise    the head is built in the worker's scratch and queued in one piece
+ * Promise    the head is built in the worker's head buffer and queued in one piece
  *            by exactly one of response_send_*(); Date, Server, Connection,
  *            Content-Length, Transfer-Encoding are added there, never by the
  *            handler. HEAD, 204 and 304 get no body, whatever was sent.

@@ -1,7 +1,7 @@
 /* worker.h - one thread, one event base, and what its connections share.
  *
  * Promise    a connection never changes its worker, so nothing here is locked.
- * Owns       base, read buffer, scratch, block pool, free exchanges, file
+ * Owns       base, read buffer, block pool, free exchanges, file
  *            cache, access log buffer. Configuration and routes are borrowed.
  * Threads    the worker's own, except worker_command(), which any thread may
  *            call: one atomic and an eventfd. */
@@ -28,8 +28,7 @@ struct exchange;
 struct file_cache;
 struct route_table;
 
-#define WORKER_SCRATCH_BYTES (64u << 10)
-#define WORKER_READ_BYTES    (64u << 10)
+#define WORKER_READ_BYTES (64u << 10)
 
 enum worker_command {
     WORKER_RUN,
@@ -53,7 +52,7 @@ struct worker {
 
     uint64_t now_ms;
     int64_t now_seconds;
-    uint64_t next_second_ms; /* when now_seconds is to be read again */
+    uint64_t next_second_ms;    /* when now_seconds is to be read again */
     char date[HTTP_DATE_BYTES]; /* now_seconds as HTTP writes it */
 
     struct conn *conns; /* all connections, newest first */
@@ -80,7 +79,6 @@ struct worker {
     uint64_t drain_deadline_ms;
 
     char read_buffer[WORKER_READ_BYTES];
-    char scratch[WORKER_SCRATCH_BYTES];
 };
 
 /* Everything but the listeners. NULL when out of memory or descriptors. */
@@ -116,12 +114,6 @@ static inline uint64_t worker_now_ms(const struct worker *w)
 static inline int64_t worker_now_seconds(const struct worker *w)
 {
     return w->now_seconds;
-}
-
-/* WORKER_SCRATCH_BYTES for use within one call; never kept. */
-static inline char *worker_scratch(struct worker *w)
-{
-    return w->scratch;
 }
 
 static inline struct file_cache *worker_file_cache(struct worker *w)

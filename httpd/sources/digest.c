@@ -39,7 +39,7 @@ bool digest_add(struct digest *d, struct str piece)
 
 bool digest_hex(struct digest *d, char *out)
 {
-    static const char HEX[] = "0123456789abcdef";
+    static const char hex_digits[] = "0123456789abcdef";
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned n = 0;
 
@@ -48,8 +48,8 @@ bool digest_hex(struct digest *d, char *out)
         return false;
     assert(n * 2 == DIGEST_HEX_BYTES);
     for (size_t i = 0; i < n; i++) {
-        out[2 * i] = HEX[sum[i] >> 4];
-        out[2 * i + 1] = HEX[sum[i] & 15];
+        out[2 * i] = hex_digits[sum[i] >> 4];
+        out[2 * i + 1] = hex_digits[sum[i] & 15];
     }
     return true;
 }

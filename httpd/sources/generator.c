@@ -188,7 +188,7 @@ static void stop(void *self)
     free(g);
 }
 
-static const struct source_ops OPS = {"generator", pull, stop};
+static const struct source_ops generator_ops = {"generator", pull, stop};
 
 static struct generator *generator_new(struct exchange *x,
                                        const struct generator_plan *plan)
@@ -220,7 +220,7 @@ void generator_send(struct exchange *x, const struct generator_plan *plan,
     if (g == NULL)
         lab_out_of_memory(x);
     else
-        response_send_source(x, &OPS, g, length);
+        response_send_source(x, &generator_ops, g, length);
 }
 
 void generator_send_gzip(struct exchange *x, const struct generator_plan *plan,
@@ -231,5 +231,5 @@ void generator_send_gzip(struct exchange *x, const struct generator_plan *plan,
     if (g == NULL)
         lab_out_of_memory(x);
     else
-        response_send_gzip(x, &OPS, g, level);
+        response_send_gzip(x, &generator_ops, g, level);
 }

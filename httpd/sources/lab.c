@@ -14,7 +14,7 @@ enum methods {
     ANY,  /* all that may carry or ask for a body */
 };
 
-static const char *const ALLOW[] = {
+static const char *const allow_lines[] = {
     [READ] = "GET, HEAD, OPTIONS",
     [ANY] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
 };
@@ -26,20 +26,20 @@ struct endpoint {
     void (*answer)(struct exchange *x, struct str part);
 };
 
-static const struct endpoint ENDPOINTS[] = {
+static const struct endpoint endpoints[] = {
 #define ENDPOINT(function, name, part, methods, example, text)                 \
     {name, part, methods, lab_##function},
 #include "httpd/sources/lab_endpoints.def"
 #undef ENDPOINT
 };
 
-#define ENDPOINTS_N (sizeof(ENDPOINTS) / sizeof(ENDPOINTS[0]))
+#define ENDPOINTS_N (sizeof(endpoints) / sizeof(endpoints[0]))
 
 static const struct endpoint *find(struct str name)
 {
     for (size_t i = 0; i < ENDPOINTS_N; i++)
-        if (str_equal(name, str_from(ENDPOINTS[i].name)))
-            return &ENDPOINTS[i];
+        if (str_equal(name, str_from(endpoints[i].name)))
+            return &endpoints[i];
     return NULL;
 }
 
@@ -76,9 +76,9 @@ static void send_options(struct exchange *x, const char *allow)
 static bool check_method(struct exchange *x, enum methods methods)
 {
     if (x->req.method == METHOD_OPTIONS)
-        send_options(x, ALLOW[methods]);
+        send_options(x, allow_lines[methods]);
     else if (!allowed(x->req.method, methods))
-        response_not_allowed(x, ALLOW[methods]);
+        response_not_allowed(x, allow_lines[methods]);
     else
         return true;
     return false;

@@ -5,10 +5,10 @@
 
 #include <assert.h>
 
-static const char COMMON[] = "Cache-Control: no-store\r\n"
-                             "Access-Control-Allow-Origin: *\r\n"
-                             "Access-Control-Expose-Headers: *\r\n"
-                             "X-Content-Type-Options: nosniff\r\n";
+static const char common_lines[] = "Cache-Control: no-store\r\n"
+                                   "Access-Control-Allow-Origin: *\r\n"
+                                   "Access-Control-Expose-Headers: *\r\n"
+                                   "X-Content-Type-Options: nosniff\r\n";
 
 void lab_begin(struct exchange *x, int status, const char *type)
 {
@@ -16,7 +16,7 @@ void lab_begin(struct exchange *x, int status, const char *type)
     response_begin(x, status);
     if (type != NULL)
         response_header(x, "Content-Type", str_from(type));
-    response_header_lines(x, str_from(COMMON));
+    response_header_lines(x, str_from(common_lines));
 }
 
 void lab_out_of_memory(struct exchange *x)

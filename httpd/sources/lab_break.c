@@ -9,9 +9,12 @@
 #include <assert.h>
 #include <stddef.h>
 
-static const struct lab_bound BYTES = {"bytes", LAB_SIZE, 0, LAB_BYTES_MAX};
-static const struct lab_bound LENGTH = {"length", LAB_SIZE, 1, LAB_BYTES_MAX};
-static const struct lab_bound AFTER = {"after", LAB_SIZE, 0, LAB_BYTES_MAX};
+static const struct lab_bound bytes_bound = {"bytes", LAB_SIZE, 0,
+                                             LAB_BYTES_MAX};
+static const struct lab_bound length_bound = {"length", LAB_SIZE, 1,
+                                              LAB_BYTES_MAX};
+static const struct lab_bound after_bound = {"after", LAB_SIZE, 0,
+                                             LAB_BYTES_MAX};
 
 /* HTTP/1.0 has no chunks to be left unfinished, only a length to fall short
  * of. */
@@ -29,7 +32,8 @@ void lab_truncate(struct exchange *x, struct str part)
     uint64_t bytes = UINT64_MAX;
 
     assert(part.len == 0);
-    if (!lab_param(x, &LENGTH, &length) || !lab_param(x, &BYTES, &bytes))
+    if (!lab_param(x, &length_bound, &length) ||
+        !lab_param(x, &bytes_bound, &bytes))
         return;
     if (bytes == UINT64_MAX)
         bytes =
@@ -63,7 +67,7 @@ static void stop_nothing(void *self)
     assert(self != NULL); /* not ours to free */
 }
 
-static const struct source_ops RESET = {"reset", pull_reset, stop_nothing};
+static const struct source_ops reset_ops = {"reset", pull_reset, stop_nothing};
 
 void lab_reset(struct exchange *x, struct str part)
 {
@@ -75,10 +79,10 @@ void lab_reset(struct exchange *x, struct str part)
     };
 
     assert(part.len == 0);
-    if (!lab_param(x, &AFTER, &plan.end))
+    if (!lab_param(x, &after_bound, &plan.end))
         return;
     if (plan.end == UINT64_MAX) {
-        exchange_defer(x, &RESET, x);
+        exchange_defer(x, &reset_ops, x);
         return;
     }
     lab_begin(x, 200, LAB_TYPE_BYTES);
@@ -88,9 +92,9 @@ void lab_reset(struct exchange *x, struct str part)
 /* Each begins with a good chunk of the text below. */
 #define GOOD "5\r\ngood\n\r\n"
 
-static const char *const KINDS[] = {"size", "end", "sign", "huge", "data"};
+static const char *const kinds[] = {"size", "end", "sign", "huge", "data"};
 
-static const struct str BROKEN[] = {
+static const struct str broken_chunks[] = {
     STR(GOOD "xyz\r\nnot a number\r\n0\r\n\r\n"),
     STR(GOOD "4\r\nlong, and no line end\r\n0\r\n\r\n"),
     STR(GOOD "-4\r\nbad\n\r\n0\r\n\r\n"),
@@ -98,8 +102,8 @@ static const struct str BROKEN[] = {
     STR(GOOD "40\r\nthe size promises more\r\n0\r\n\r\n"),
 };
 
-_Static_assert(sizeof(KINDS) / sizeof(KINDS[0]) ==
-                   sizeof(BROKEN) / sizeof(BROKEN[0]),
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) ==
+                   sizeof(broken_chunks) / sizeof(broken_chunks[0]),
                "one body a kind");
 
 static enum flow pull_badchunk(void *self, struct exchange *x)
@@ -111,15 +115,15 @@ static enum flow pull_badchunk(void *self, struct exchange *x)
     return FLOW_FAILED;
 }
 
-static const struct source_ops BADCHUNK = {"badchunk", pull_badchunk,
-                                           stop_nothing};
+static const struct source_ops badchunk_ops = {"badchunk", pull_badchunk,
+                                               stop_nothing};
 
 void lab_badchunk(struct exchange *x, struct str part)
 {
     size_t kind = 0;
 
     assert(part.len == 0);
-    if (!lab_param_word(x, "kind", KINDS, sizeof(KINDS) / sizeof(KINDS[0]),
+    if (!lab_param_word(x, "kind", kinds, sizeof(kinds) / sizeof(kinds[0]),
                         &kind))
         return;
     if (x->req.minor == 0) {
@@ -127,6 +131,6 @@ void lab_badchunk(struct exchange *x, struct str part)
         return;
     }
     lab_begin(x, 200, LAB_TYPE_TEXT);
-    response_send_source(x, &BADCHUNK, (void *)&BROKEN[kind],
+    response_send_source(x, &badchunk_ops, (void *)&broken_chunks[kind],
                          RESPONSE_LENGTH_UNKNOWN);
 }

@@ -13,19 +13,19 @@
 
 #define TAG_BYTES 40u
 
-static const struct lab_bound SIZE = {"N", LAB_SIZE, 0, LAB_BYTES_MAX};
-static const struct lab_bound SEED = {"seed", LAB_COUNT, 0, UINT64_MAX};
-static const struct lab_bound CHUNK = {"chunk", LAB_SIZE, 1,
-                                       LAB_CHUNK_BYTES_MAX};
-static const struct lab_bound DURATION = {"duration", LAB_TIME, 0,
-                                          LAB_DURATION_MS_MAX};
+static const struct lab_bound size_bound = {"N", LAB_SIZE, 0, LAB_BYTES_MAX};
+static const struct lab_bound seed_bound = {"seed", LAB_COUNT, 0, UINT64_MAX};
+static const struct lab_bound chunk_bound = {"chunk", LAB_SIZE, 1,
+                                             LAB_CHUNK_BYTES_MAX};
+static const struct lab_bound duration_bound = {"duration", LAB_TIME, 0,
+                                                LAB_DURATION_MS_MAX};
 
 void lab_bytes(struct exchange *x, struct str part)
 {
     struct generator_plan plan = {.fill = GENERATOR_PATTERN};
 
-    if (!lab_part(x, &SIZE, part, &plan.end) ||
-        !lab_param(x, &SEED, &plan.seed))
+    if (!lab_part(x, &size_bound, part, &plan.end) ||
+        !lab_param(x, &seed_bound, &plan.seed))
         return;
     lab_begin(x, 200, LAB_TYPE_BYTES);
     generator_send(x, &plan, plan.end);
@@ -45,10 +45,10 @@ static bool read_rendition(struct exchange *x, struct str part,
                            struct rendition *r)
 {
     *r = (struct rendition){.step_bytes = LAB_CHUNK_BYTES};
-    if (!lab_part(x, &SIZE, part, &r->length) ||
-        !lab_param(x, &SEED, &r->seed) ||
-        !lab_param(x, &CHUNK, &r->step_bytes) ||
-        !lab_param(x, &DURATION, &r->duration_ms))
+    if (!lab_part(x, &size_bound, part, &r->length) ||
+        !lab_param(x, &seed_bound, &r->seed) ||
+        !lab_param(x, &chunk_bound, &r->step_bytes) ||
+        !lab_param(x, &duration_bound, &r->duration_ms))
         return false;
     (void)snprintf(r->tag, sizeof(r->tag), "\"%" PRIx64 "-%" PRIx64 "\"",
                    r->length, r->seed);

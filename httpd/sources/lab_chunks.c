@@ -11,20 +11,21 @@
 #include <assert.h>
 #include <stdio.h>
 
-static const struct lab_bound SIZE = {"N", LAB_SIZE, 0, LAB_BYTES_MAX};
-static const struct lab_bound SIZES = {"sizes", LAB_SIZE, 1,
-                                       LAB_CHUNK_BYTES_MAX};
-static const struct lab_bound CHUNK = {"chunk", LAB_SIZE, 1,
-                                       LAB_CHUNK_BYTES_MAX};
-static const struct lab_bound SEED = {"seed", LAB_COUNT, 0, UINT64_MAX};
+static const struct lab_bound size_bound = {"N", LAB_SIZE, 0, LAB_BYTES_MAX};
+static const struct lab_bound sizes_bound = {"sizes", LAB_SIZE, 1,
+                                             LAB_CHUNK_BYTES_MAX};
+static const struct lab_bound chunk_bound = {"chunk", LAB_SIZE, 1,
+                                             LAB_CHUNK_BYTES_MAX};
+static const struct lab_bound seed_bound = {"seed", LAB_COUNT, 0, UINT64_MAX};
 
 void lab_stream_bytes(struct exchange *x, struct str part)
 {
     uint64_t size = LAB_CHUNK_BYTES;
     struct generator_plan plan = {.fill = GENERATOR_PATTERN};
 
-    if (!lab_part(x, &SIZE, part, &plan.end) ||
-        !lab_param(x, &SEED, &plan.seed) || !lab_param(x, &CHUNK, &size))
+    if (!lab_part(x, &size_bound, part, &plan.end) ||
+        !lab_param(x, &seed_bound, &plan.seed) ||
+        !lab_param(x, &chunk_bound, &size))
         return;
     const uint32_t sizes[] = {(uint32_t)size};
 
@@ -64,7 +65,7 @@ bool lab_chunk_sizes_read(struct str list, uint32_t *sizes, size_t *ret_n,
                            LAB_CHUNK_SIZES_MAX);
             return false;
         }
-        if (!lab_bound_read(&SIZES, member, &size, complaint))
+        if (!lab_bound_read(&sizes_bound, member, &size, complaint))
             return false;
         sizes[n++] = (uint32_t)size;
     } while (list.at != NULL);
@@ -100,7 +101,7 @@ void lab_chunks(struct exchange *x, struct str part)
 
     assert(part.len == 0);
     if (!lab_param_text(x, "sizes", value, &list) ||
-        !lab_param(x, &SEED, &seed))
+        !lab_param(x, &seed_bound, &seed))
         return;
     if (list.at == NULL)
         response_error(x, 400, "sizes: missing; give a list such as 1,16,4096");

@@ -65,8 +65,8 @@ static void stop(void *self)
     echo_unref(e);
 }
 
-static const struct body_ops BODY = {"echo", room, push, end, echo_unref};
-static const struct source_ops SOURCE = {"echo", pull, stop};
+static const struct body_ops echo_body = {"echo", room, push, end, echo_unref};
+static const struct source_ops echo_source = {"echo", pull, stop};
 
 static void begin(struct exchange *x)
 {
@@ -88,11 +88,11 @@ void lab_echo(struct exchange *x, struct str part)
         return;
     }
     e->refs = 2;
-    if (!exchange_read_body(x, &BODY, e)) {
+    if (!exchange_read_body(x, &echo_body, e)) {
         echo_unref(e);
         return;
     }
     begin(x);
-    response_send_source(x, &SOURCE, e,
+    response_send_source(x, &echo_source, e,
                          x->req.chunked ? RESPONSE_LENGTH_UNKNOWN : known);
 }

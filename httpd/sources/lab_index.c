@@ -16,16 +16,16 @@ struct entry {
     const char *text;
 };
 
-static const struct entry ENTRIES[] = {
+static const struct entry entries[] = {
 #define ENDPOINT(function, name, part, methods, example, text)                 \
     {name, part, example, text},
 #include "httpd/sources/lab_endpoints.def"
 #undef ENDPOINT
 };
 
-#define ENTRIES_N (sizeof(ENTRIES) / sizeof(ENTRIES[0]))
+#define ENTRIES_N (sizeof(entries) / sizeof(entries[0]))
 
-static const char HTML_HEAD[] =
+static const char html_head[] =
     "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width\">\n"
     "<title>The lab</title>\n<style>\n"
@@ -40,7 +40,7 @@ static const char HTML_HEAD[] =
     "<p>Streams and misbehaviour on request, for people who test clients.</p>\n"
     "<dl>\n";
 
-static const char TEXT_HEAD[] =
+static const char text_head[] =
     "The lab: streams and misbehaviour on request, for people who test "
     "clients.\n";
 
@@ -88,14 +88,14 @@ static void add_title(struct page *p, const struct entry *e)
 
 static void build_text(struct page *p, const struct exchange *x)
 {
-    page_add(p, TEXT_HEAD);
+    page_add(p, text_head);
     for (size_t i = 0; i < ENTRIES_N; i++) {
         page_add(p, "\n");
-        add_title(p, &ENTRIES[i]);
+        add_title(p, &entries[i]);
         page_add(p, "\n  ");
-        page_add(p, ENTRIES[i].text);
+        page_add(p, entries[i].text);
         page_add(p, "\n  ");
-        add_curl(p, x, &ENTRIES[i]);
+        add_curl(p, x, &entries[i]);
         page_add(p, "\n");
     }
 }
@@ -116,16 +116,16 @@ static void add_html_curl(struct page *p, const struct exchange *x,
 
 static void build_html(struct page *p, const struct exchange *x)
 {
-    page_add(p, HTML_HEAD);
+    page_add(p, html_head);
     for (size_t i = 0; i < ENTRIES_N; i++) {
         page_add(p, "<dt><a href=\"");
-        page_html(p, str_from(address_of(&ENTRIES[i])));
+        page_html(p, str_from(address_of(&entries[i])));
         page_add(p, "\">");
-        add_title(p, &ENTRIES[i]);
+        add_title(p, &entries[i]);
         page_add(p, "</a></dt>\n<dd>");
-        page_html(p, str_from(ENTRIES[i].text));
+        page_html(p, str_from(entries[i].text));
         page_add(p, "<code>");
-        add_html_curl(p, x, &ENTRIES[i]);
+        add_html_curl(p, x, &entries[i]);
         page_add(p, "</code></dd>\n");
     }
     page_add(p, "</dl>\n</html>\n");

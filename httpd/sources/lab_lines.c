@@ -16,10 +16,10 @@
 
 #define LINE_BYTES_MAX 96u
 
-static const struct lab_bound LINES = {"N", LAB_COUNT, 0, LAB_LINES_MAX};
-static const struct lab_bound INTERVAL = {"interval", LAB_TIME, 0,
-                                          LAB_DURATION_MS_MAX};
-static const char *const FORMATS[] = {"text", "json"};
+static const struct lab_bound lines_bound = {"N", LAB_COUNT, 0, LAB_LINES_MAX};
+static const struct lab_bound interval_bound = {"interval", LAB_TIME, 0,
+                                                LAB_DURATION_MS_MAX};
+static const char *const formats[] = {"text", "json"};
 
 struct lines {
     struct exchange *x;
@@ -141,7 +141,7 @@ static void stop(void *self)
     free(s);
 }
 
-static const struct source_ops OPS = {"lines", pull, stop};
+static const struct source_ops lines_ops = {"lines", pull, stop};
 
 static void send_lines(struct exchange *x, uint64_t count, uint64_t interval_ms,
                        bool json)
@@ -159,7 +159,7 @@ static void send_lines(struct exchange *x, uint64_t count, uint64_t interval_ms,
     s->json = json;
     timer_init(&s->timer, x->worker, wake, s);
     lab_begin(x, 200, json ? "application/x-ndjson" : LAB_TYPE_TEXT);
-    response_send_source(x, &OPS, s, RESPONSE_LENGTH_UNKNOWN);
+    response_send_source(x, &lines_ops, s, RESPONSE_LENGTH_UNKNOWN);
 }
 
 void lab_lines(struct exchange *x, struct str part)
@@ -168,9 +168,9 @@ void lab_lines(struct exchange *x, struct str part)
     uint64_t interval_ms = 0;
     size_t format = 0;
 
-    if (!lab_part(x, &LINES, part, &count) ||
-        !lab_param(x, &INTERVAL, &interval_ms) ||
-        !lab_param_word(x, "format", FORMATS, 2, &format))
+    if (!lab_part(x, &lines_bound, part, &count) ||
+        !lab_param(x, &interval_bound, &interval_ms) ||
+        !lab_param_word(x, "format", formats, 2, &format))
         return;
     if (count * interval_ms > LAB_DURATION_MS_MAX)
         response_error(x, 400,

@@ -18,19 +18,19 @@ struct scale {
     const char *suffix;
 };
 
-static const struct scale SIZES[] = {
+static const struct scale size_scales[] = {
     {UINT64_C(1) << 40, "t"}, {1u << 30, "g"}, {1u << 20, "m"},
     {1u << 10, "k"},          {1, ""},
 };
 
-static const struct scale TIMES[] = {
+static const struct scale time_scales[] = {
     {LAB_HOUR_MS, "h"},
     {60 * LAB_SECOND_MS, "m"},
     {LAB_SECOND_MS, "s"},
     {1, "ms"},
 };
 
-static const struct scale COUNTS[] = {{1, ""}};
+static const struct scale count_scales[] = {{1, ""}};
 
 struct unit {
     bool (*read)(struct str text, uint64_t *ret);
@@ -39,11 +39,11 @@ struct unit {
     const char *examples;
 };
 
-static const struct unit UNITS[] = {
-    [LAB_COUNT] = {number_read_u64, COUNTS, "a whole number", ""},
-    [LAB_SIZE] = {number_read_bytes, SIZES, "a size",
+static const struct unit units[] = {
+    [LAB_COUNT] = {number_read_u64, count_scales, "a whole number", ""},
+    [LAB_SIZE] = {number_read_bytes, size_scales, "a size",
                   ", such as 4096, 64k or 10m"},
-    [LAB_TIME] = {number_read_ms, TIMES, "a duration",
+    [LAB_TIME] = {number_read_ms, time_scales, "a duration",
                   ", such as 250ms, 1.5s or 2m"},
 };
 
@@ -77,7 +77,7 @@ static void show_text(struct str text, char *out)
 bool lab_bound_read(const struct lab_bound *bound, struct str text,
                     uint64_t *ret, char *complaint)
 {
-    const struct unit *unit = &UNITS[bound->unit];
+    const struct unit *unit = &units[bound->unit];
     char given[LAB_SHOWN_BYTES_MAX + 1];
     char min[SHOWN_NUMBER_BYTES];
     char max[SHOWN_NUMBER_BYTES];

@@ -14,15 +14,16 @@
 
 #define GZIP_LEVEL 6u
 
-static const struct lab_bound CODE = {"CODE", LAB_COUNT, 200, 599};
-static const struct lab_bound RETRY = {"retry", LAB_TIME, 0,
-                                       LAB_RETRY_SECONDS_MAX *LAB_SECOND_MS};
-static const struct lab_bound BYTES = {"bytes", LAB_SIZE, 0, LAB_BYTES_MAX};
-static const struct lab_bound LEVEL = {"level", LAB_COUNT, 1, 9};
-static const struct lab_bound REDIRECTS = {"N", LAB_COUNT, 1,
-                                           LAB_REDIRECTS_MAX};
-static const char *const REDIRECT_CODES[] = {"302", "301", "303", "307", "308"};
-static const int REDIRECT_STATUS[] = {302, 301, 303, 307, 308};
+static const struct lab_bound code_bound = {"CODE", LAB_COUNT, 200, 599};
+static const struct lab_bound retry_bound = {
+    "retry", LAB_TIME, 0, LAB_RETRY_SECONDS_MAX *LAB_SECOND_MS};
+static const struct lab_bound bytes_bound = {"bytes", LAB_SIZE, 0,
+                                             LAB_BYTES_MAX};
+static const struct lab_bound level_bound = {"level", LAB_COUNT, 1, 9};
+static const struct lab_bound redirects_bound = {"N", LAB_COUNT, 1,
+                                                 LAB_REDIRECTS_MAX};
+static const char *const redirect_codes[] = {"302", "301", "303", "307", "308"};
+static const int redirect_statuses[] = {302, 301, 303, 307, 308};
 
 /* A Location is a URI reference: visible ASCII only. */
 static bool read_location(struct exchange *x, char *out, struct str *ret)
@@ -73,7 +74,8 @@ void lab_status(struct exchange *x, struct str part)
     uint64_t code = 0;
     uint64_t retry_ms = UINT64_MAX;
 
-    if (!lab_part(x, &CODE, part, &code) || !lab_param(x, &RETRY, &retry_ms) ||
+    if (!lab_part(x, &code_bound, part, &code) ||
+        !lab_param(x, &retry_bound, &retry_ms) ||
         !read_location(x, value, &location))
         return;
     lab_begin(x, (int)code, LAB_TYPE_TEXT);
@@ -104,7 +106,8 @@ void lab_gzip(struct exchange *x, struct str part)
     struct page page;
 
     assert(part.len == 0);
-    if (!lab_param(x, &BYTES, &plan.end) || !lab_param(x, &LEVEL, &level))
+    if (!lab_param(x, &bytes_bound, &plan.end) ||
+        !lab_param(x, &level_bound, &level))
         return;
     if (plan.end != UINT64_MAX) {
         lab_begin(x, 200, LAB_TYPE_TEXT);
@@ -139,22 +142,23 @@ static void build_location(struct page *p, const struct exchange *x,
 
 void lab_redirect(struct exchange *x, struct str part)
 {
-    const size_t codes = sizeof(REDIRECT_STATUS) / sizeof(REDIRECT_STATUS[0]);
+    const size_t codes =
+        sizeof(redirect_statuses) / sizeof(redirect_statuses[0]);
     uint64_t n = 0;
     size_t code = 0;
     struct page location;
 
-    if (!lab_part(x, &REDIRECTS, part, &n) ||
-        !lab_param_word(x, "code", REDIRECT_CODES, codes, &code))
+    if (!lab_part(x, &redirects_bound, part, &n) ||
+        !lab_param_word(x, "code", redirect_codes, codes, &code))
         return;
     page_init(&location);
-    build_location(&location, x, n - 1, REDIRECT_CODES[code]);
+    build_location(&location, x, n - 1, redirect_codes[code]);
     if (location.built != FLOW_DONE) {
         page_fini(&location);
         lab_out_of_memory(x);
         return;
     }
-    lab_begin(x, REDIRECT_STATUS[code], LAB_TYPE_TEXT);
+    lab_begin(x, redirect_statuses[code], LAB_TYPE_TEXT);
     response_header(x, "Location", bytes_view(&location.text));
     page_add(&location, "\n");
     page_send(x, &location);

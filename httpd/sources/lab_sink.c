@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char *const HASHES[] = {"sha256", "none"};
+static const char *const hashes[] = {"sha256", "none"};
 
 /* The body and the deferred answer hold it; the last one to stop frees it. */
 struct sink {
@@ -97,8 +97,8 @@ static enum flow pull(void *self, struct exchange *x)
     return FLOW_DONE;
 }
 
-static const struct body_ops BODY = {"sink", room, push, end, unref};
-static const struct source_ops SOURCE = {"sink", pull, unref};
+static const struct body_ops sink_body = {"sink", room, push, end, unref};
+static const struct source_ops sink_source = {"sink", pull, unref};
 
 static struct sink *sink_new(bool hashed)
 {
@@ -121,16 +121,16 @@ void lab_sink(struct exchange *x, struct str part)
     struct sink *s;
 
     assert(part.len == 0);
-    if (!lab_param_word(x, "hash", HASHES, 2, &hash))
+    if (!lab_param_word(x, "hash", hashes, 2, &hash))
         return;
     s = sink_new(hash == 0);
     if (s == NULL) {
         lab_out_of_memory(x);
         return;
     }
-    if (!exchange_read_body(x, &BODY, s)) {
+    if (!exchange_read_body(x, &sink_body, s)) {
         unref(s);
         return;
     }
-    exchange_defer(x, &SOURCE, s);
+    exchange_defer(x, &sink_source, s);
 }

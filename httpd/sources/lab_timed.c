@@ -12,13 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct lab_bound TIME = {"TIME", LAB_TIME, 0, LAB_DELAY_MS_MAX};
-static const struct lab_bound DELAY = {"delay", LAB_TIME, 0, LAB_DELAY_MS_MAX};
-static const struct lab_bound BYTES = {"bytes", LAB_SIZE, 0, LAB_BYTES_MAX};
-static const struct lab_bound DURATION = {"duration", LAB_TIME, 0,
-                                          LAB_DURATION_MS_MAX};
-static const struct lab_bound CODE = {"code", LAB_COUNT, 200, 599};
-static const struct lab_bound AFTER = {"after", LAB_SIZE, 0, LAB_BYTES_MAX};
+static const struct lab_bound time_bound = {"TIME", LAB_TIME, 0,
+                                            LAB_DELAY_MS_MAX};
+static const struct lab_bound delay_bound = {"delay", LAB_TIME, 0,
+                                             LAB_DELAY_MS_MAX};
+static const struct lab_bound bytes_bound = {"bytes", LAB_SIZE, 0,
+                                             LAB_BYTES_MAX};
+static const struct lab_bound duration_bound = {"duration", LAB_TIME, 0,
+                                                LAB_DURATION_MS_MAX};
+static const struct lab_bound code_bound = {"code", LAB_COUNT, 200, 599};
+static const struct lab_bound after_bound = {"after", LAB_SIZE, 0,
+                                             LAB_BYTES_MAX};
 
 /* What is to be answered, and how long from now. */
 struct plan {
@@ -66,7 +70,7 @@ static void stop(void *self)
     free(w);
 }
 
-static const struct source_ops OPS = {"delay", pull, stop};
+static const struct source_ops delay_ops = {"delay", pull, stop};
 
 static void answer_later(struct exchange *x, const struct plan *plan)
 {
@@ -85,7 +89,7 @@ static void answer_later(struct exchange *x, const struct plan *plan)
     w->plan = *plan;
     timer_init(&w->timer, x->worker, fire, w);
     timer_start(&w->timer, plan->delay_ms);
-    exchange_defer(x, &OPS, w);
+    exchange_defer(x, &delay_ops, w);
 }
 
 static void answer_delay(struct exchange *x, const struct plan *plan)
@@ -103,7 +107,7 @@ void lab_delay(struct exchange *x, struct str part)
 {
     struct plan plan = {.answer = answer_delay};
 
-    if (lab_part(x, &TIME, part, &plan.delay_ms))
+    if (lab_part(x, &time_bound, part, &plan.delay_ms))
         answer_later(x, &plan);
 }
 
@@ -129,10 +133,10 @@ void lab_drip(struct exchange *x, struct str part)
     };
 
     assert(part.len == 0);
-    if (lab_param(x, &BYTES, &plan.bytes) &&
-        lab_param(x, &DURATION, &plan.duration_ms) &&
-        lab_param(x, &DELAY, &plan.delay_ms) &&
-        lab_param(x, &CODE, &plan.status))
+    if (lab_param(x, &bytes_bound, &plan.bytes) &&
+        lab_param(x, &duration_bound, &plan.duration_ms) &&
+        lab_param(x, &delay_bound, &plan.delay_ms) &&
+        lab_param(x, &code_bound, &plan.status))
         answer_later(x, &plan);
 }
 
@@ -147,8 +151,9 @@ void lab_stall(struct exchange *x, struct str part)
     };
 
     assert(part.len == 0);
-    if (!lab_param(x, &AFTER, &plan.end) || !lab_param(x, &BYTES, &declared) ||
-        !lab_param(x, &DURATION, &plan.hold_ms))
+    if (!lab_param(x, &after_bound, &plan.end) ||
+        !lab_param(x, &bytes_bound, &declared) ||
+        !lab_param(x, &duration_bound, &plan.hold_ms))
         return;
     if (declared <= plan.end)
         declared = plan.end + 1;

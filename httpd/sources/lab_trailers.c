@@ -14,7 +14,8 @@
 #define LENGTH_NAME "X-Content-Length"
 #define DIGEST_NAME "X-Content-SHA256"
 
-static const struct lab_bound BYTES = {"bytes", LAB_SIZE, 0, LAB_BYTES_MAX};
+static const struct lab_bound bytes_bound = {"bytes", LAB_SIZE, 0,
+                                             LAB_BYTES_MAX};
 
 struct trailing {
     uint64_t pos;
@@ -64,7 +65,7 @@ static void stop(void *self)
     free(t);
 }
 
-static const struct source_ops OPS = {"trailers", pull, stop};
+static const struct source_ops trailers_ops = {"trailers", pull, stop};
 
 void lab_trailers(struct exchange *x, struct str part)
 {
@@ -72,7 +73,7 @@ void lab_trailers(struct exchange *x, struct str part)
     struct trailing *t;
 
     assert(part.len == 0);
-    if (!lab_param(x, &BYTES, &bytes))
+    if (!lab_param(x, &bytes_bound, &bytes))
         return;
     t = calloc(1, sizeof(*t));
     if (t != NULL)
@@ -86,5 +87,5 @@ void lab_trailers(struct exchange *x, struct str part)
     lab_begin(x, 200, LAB_TYPE_TEXT);
     if (x->req.minor > 0)
         response_header(x, "Trailer", STR(LENGTH_NAME ", " DIGEST_NAME));
-    response_send_source(x, &OPS, t, RESPONSE_LENGTH_UNKNOWN);
+    response_send_source(x, &trailers_ops, t, RESPONSE_LENGTH_UNKNOWN);
 }

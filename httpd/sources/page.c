@@ -96,7 +96,7 @@ static void stop(void *self)
     free(h);
 }
 
-static const struct source_ops OPS = {"page", pull, stop};
+static const struct source_ops page_ops = {"page", pull, stop};
 
 /* Takes the text over. NULL when it could not be built or held. */
 static struct held *held_new(struct page *p)
@@ -122,7 +122,7 @@ void page_send(struct exchange *x, struct page *p)
         if (h == NULL)
             lab_out_of_memory(x);
         else
-            response_send_source(x, &OPS, h, len);
+            response_send_source(x, &page_ops, h, len);
     }
     page_fini(p);
 }
@@ -134,6 +134,6 @@ void page_send_gzip(struct exchange *x, struct page *p, int level)
     if (h == NULL)
         lab_out_of_memory(x);
     else
-        response_send_gzip(x, &OPS, h, level);
+        response_send_gzip(x, &page_ops, h, level);
     page_fini(p);
 }
