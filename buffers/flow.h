@@ -3,6 +3,7 @@
  * Promise    a function that moves bytes answers with one of these and reports
  *            a byte count, if it has one, through an out-parameter that is
  *            valid whatever the result.
+ * Threads    constants.
  * Not for    parse verdicts with an HTTP status: see parser/request.h. */
 #ifndef BUFFERS_FLOW_H
 #define BUFFERS_FLOW_H

@@ -1,7 +1,8 @@
 /* limits.h - the bounds that no operator sets: work per turn and small caps.
  *
  * Promise    no wake-up does more than these say; the operator's own bounds
- *            are in config/directives.def. */
+ *            are in config/directives.def.
+ * Threads    constants. */
 #ifndef HTTPD_LIMITS_H
 #define HTTPD_LIMITS_H
 

@@ -74,6 +74,13 @@ static inline struct str ascii_skip_ows(struct str s)
     return s;
 }
 
+static inline struct str ascii_trim_ows_end(struct str s)
+{
+    while (s.len > 0 && ascii_is_ows(s.at[s.len - 1]))
+        s.len--;
+    return s;
+}
+
 /* Takes c off the front; false when something else stands there. */
 static inline bool ascii_take(struct str *rest, char c)
 {

@@ -42,14 +42,6 @@ static enum verdict_id blame_value(struct str value)
     return field_line_blame(value.at[i], VERDICT_BAD_HEADER_VALUE);
 }
 
-static struct str trim(struct str s)
-{
-    s = ascii_skip_ows(s);
-    while (s.len > 0 && ascii_is_ows(s.at[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 enum verdict_id field_line_read(struct str line, struct str *ret_name,
                                 struct str *ret_value)
 {
@@ -67,6 +59,6 @@ enum verdict_id field_line_read(struct str line, struct str *ret_name,
     if (octet_has_control(value))
         return blame_value(value);
     *ret_name = (struct str){line.at, n};
-    *ret_value = trim(value);
+    *ret_value = ascii_trim_ows_end(ascii_skip_ows(value));
     return VERDICT_NONE;
 }

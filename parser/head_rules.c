@@ -85,11 +85,9 @@ static struct str take_member(struct str *list)
 {
     const char *comma = memchr(list->at, ',', list->len);
     size_t n = comma ? (size_t)(comma - list->at) : list->len;
-    struct str member = ascii_skip_ows((struct str){list->at, n});
-    while (member.len > 0 && ascii_is_ows(member.at[member.len - 1]))
-        member.len--;
+    struct str member = {list->at, n};
     *list = str_skip(*list, comma ? n + 1 : n);
-    return member;
+    return ascii_trim_ows_end(ascii_skip_ows(member));
 }
 
 /* "close" wins over "keep-alive", wherever they stand. */

@@ -1,6 +1,7 @@
 /* header_name.h - from a field's name to its enum header_id.
  *
  * Promise    any letter case; HEADER_OTHER for names the server does not read.
+ * Threads    pure.
  * Cost       one table slot, one comparison. */
 #ifndef PARSER_HEADER_NAME_H
 #define PARSER_HEADER_NAME_H

@@ -57,8 +57,7 @@ static int on_header_field(llhttp_t *http, const char *at, size_t len)
 static int on_header_value(llhttp_t *http, const char *at, size_t len)
 {
     const struct request *req = http->data;
-    while (len > 0 && ascii_is_ows(at[len - 1]))
-        len--;
+    len = ascii_trim_ows_end((struct str){at, len}).len;
     struct span value = req->headers[req->parser->fields_agree].value;
     return (len == 0 && value.len == 0) || same_place(req, value, at, len) ? 0
                                                                            : -1;

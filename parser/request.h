@@ -11,14 +11,17 @@
  * Promise    the same bytes give the same verdict however they are cut up.
  *            What is accepted has one reading only: RFC 9110, RFC 9112.
  * Refuses    with a status and one line of text in req->verdict; see
- *            parser/verdict.def for the whole list.
+ *            parser/verdict.def for the whole list. Known: a tab behind the
+ *            value of Content-Length or Transfer-Encoding is white space by
+ *            RFC 9110, but llhttp refuses it, and so do we.
  * Limits     struct request_limits; REQUEST_HEADERS_MAX fields, trailers
  *            included; REQUEST_EMPTY_LINES_MAX empty lines in front.
  * Owns       a copy of the head in its storage; every struct str taken from it
  *            once the head is done is good until request_reset(). Body pieces
- * point into the caller's buffer and are good as long as that is. Threads one
- * at a time. No clock, no I/O, no globals. Source     RFC 9112 (messages), RFC
- * 9110 section 5 to 8, CVE-2024-27982, CVE-2024-22019. */
+ *            point into the caller's buffer and are good as long as that is.
+ * Threads    one at a time. No clock, no I/O, no globals.
+ * Source     RFC 9112 (messages), RFC 9110 section 5 to 8, CVE-2024-27982,
+ *            CVE-2024-22019. */
 #ifndef PARSER_REQUEST_H
 #define PARSER_REQUEST_H
 

@@ -1,6 +1,7 @@
 /* span.h - a piece of a growing store, by offset, so that growth may move it.
  *
  * Limits     offsets and lengths below 4 GiB.
+ * Threads    pure.
  * Not for    bytes that stay where they are: str.h is shorter. */
 #ifndef PARSER_SPAN_H
 #define PARSER_SPAN_H

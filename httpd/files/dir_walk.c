@@ -66,11 +66,6 @@ static bool by_stat(const struct dir_walk *w)
     return w->sort != DIR_BY_NAME;
 }
 
-static bool hidden(struct str name)
-{
-    return name.at[0] == '.' && !str_equal(name, STR(".well-known"));
-}
-
 static bool maybe_shown(const struct dirent64 *entry)
 {
     unsigned char type = entry->d_type;
@@ -130,7 +125,7 @@ static void offer(struct dir_walk *w, const struct dirent64 *entry)
 
     if (key.name.len == 0 || key.name.len > DIR_NAME_BYTES_MAX)
         return;
-    if (hidden(key.name) || !maybe_shown(entry))
+    if (path_hidden(key.name) || !maybe_shown(entry))
         return;
     if (by_stat(w)) {
         if (!look(w, entry->d_name, &st))

@@ -75,6 +75,16 @@ static bool range_applies(const struct exchange *x, const struct rendition *r)
            (tag.at == NULL || entity_tag_equal_strong(tag, str_from(r->tag)));
 }
 
+/* A Range that stands there twice counts for nothing (RFC 9110, 14.2). */
+static struct str range_of(const struct request *req)
+{
+    const uint16_t first = req->first[HEADER_RANGE];
+
+    if (first != 0 && req->headers[first].next != 0)
+        return (struct str){NULL, 0};
+    return request_header(req, HEADER_RANGE);
+}
+
 static void begin_rendition(struct exchange *x, int status,
                             const struct rendition *r)
 {
@@ -119,8 +129,7 @@ void lab_range(struct exchange *x, struct str part)
         return;
     }
     if (range_applies(x, &r))
-        asked = ranges_read(request_header(&x->req, HEADER_RANGE), r.length,
-                            &ranges);
+        asked = ranges_read(range_of(&x->req), r.length, &ranges);
     if (asked == RANGES_UNSATISFIABLE) {
         send_unsatisfiable(x, &r);
     } else if (asked == RANGES_SOME && ranges.n == 1) {

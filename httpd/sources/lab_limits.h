@@ -12,14 +12,14 @@
 #define LAB_HOUR_MS   (3600 * LAB_SECOND_MS)
 
 /* What may be asked for. */
-#define LAB_BYTES_MAX         (UINT64_C(1) << 40)
-#define LAB_DURATION_MS_MAX   (24 * LAB_HOUR_MS) /* one paced body, in all */
-#define LAB_DELAY_MS_MAX      LAB_HOUR_MS        /* before the head */
-#define LAB_LINES_MAX         UINT64_C(1000000000)
-#define LAB_CHUNK_BYTES_MAX   (1u << 20)
-#define LAB_CHUNK_SIZES_MAX   256u
-#define LAB_REDIRECTS_MAX     100u
-#define LAB_RETRY_SECONDS_MAX 86400u
+#define LAB_BYTES_MAX       (UINT64_C(1) << 40)
+#define LAB_DURATION_MS_MAX (24 * LAB_HOUR_MS) /* one paced body, in all */
+#define LAB_DELAY_MS_MAX    LAB_HOUR_MS        /* before the head */
+#define LAB_LINES_MAX       UINT64_C(1000000000)
+#define LAB_CHUNK_BYTES_MAX (1u << 20)
+#define LAB_CHUNK_SIZES_MAX 256u
+#define LAB_REDIRECTS_MAX   100u
+#define LAB_RETRY_MS_MAX    (24 * LAB_HOUR_MS)
 
 /* What is used when a parameter is left out. */
 #define LAB_CHUNK_BYTES       (10u << 10)
@@ -45,6 +45,7 @@
 /* Texts. */
 #define LAB_VALUE_BYTES_MAX 4096u      /* one parameter, decoded */
 #define LAB_SHOWN_BYTES_MAX 40u        /* of it in an error */
+#define LAB_TYPE_BYTES_MAX  256u       /* of a Content-Type that is echoed */
 #define LAB_LINE_BYTES_MAX  512u       /* one formatted step of a page */
 #define LAB_TEXT_BYTES_MAX  (1u << 20) /* JSON and the index page */
 #define LAB_INLINE_BYTES_MAX                                                   \

@@ -15,8 +15,8 @@
 #define GZIP_LEVEL 6u
 
 static const struct lab_bound code_bound = {"CODE", LAB_COUNT, 200, 599};
-static const struct lab_bound retry_bound = {
-    "retry", LAB_TIME, 0, LAB_RETRY_SECONDS_MAX *LAB_SECOND_MS};
+static const struct lab_bound retry_bound = {"retry", LAB_TIME, 0,
+                                             LAB_RETRY_MS_MAX};
 static const struct lab_bound bytes_bound = {"bytes", LAB_SIZE, 0,
                                              LAB_BYTES_MAX};
 static const struct lab_bound level_bound = {"level", LAB_COUNT, 1, 9};

@@ -123,6 +123,17 @@ static void answer_drip(struct exchange *x, const struct plan *plan)
     generator_send(x, &drip, drip.end);
 }
 
+static bool may_have_body(struct exchange *x, uint64_t status)
+{
+    if (status != 204 && status != 205 && status != 304)
+        return true;
+    response_error(x, 400,
+                   "code: %" PRIu64 " has no body to drip; give one from 200 "
+                   "to 599 other than 204, 205 and 304",
+                   status);
+    return false;
+}
+
 void lab_drip(struct exchange *x, struct str part)
 {
     struct plan plan = {
@@ -136,7 +147,8 @@ void lab_drip(struct exchange *x, struct str part)
     if (lab_param(x, &bytes_bound, &plan.bytes) &&
         lab_param(x, &duration_bound, &plan.duration_ms) &&
         lab_param(x, &delay_bound, &plan.delay_ms) &&
-        lab_param(x, &code_bound, &plan.status))
+        lab_param(x, &code_bound, &plan.status) &&
+        may_have_body(x, plan.status))
         answer_later(x, &plan);
 }
 
