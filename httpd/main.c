@@ -60,7 +60,9 @@ static int flushed(void)
 
 static int serve_config(struct config *config)
 {
-    int code = server_run(config);
+    int code = EXIT_CONFIG;
+    if (server_check(config, stderr))
+        code = server_run(config);
     config_free(config);
     return code;
 }
@@ -163,9 +165,11 @@ static int check(int argc, char **argv)
     struct config *config = config_load(argv[1], stderr);
     if (!config)
         return EXIT_CONFIG;
-    config_dump(config, stdout);
+    bool usable = server_check(config, stderr);
+    if (usable)
+        config_dump(config, stdout);
     config_free(config);
-    return flushed();
+    return usable ? flushed() : EXIT_CONFIG;
 }
 
 static int directives(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "httpd/config/config.h"
 #include "httpd/files/mime.h"
 #include "httpd/guard/conn_count.h"
+#include "httpd/guard/descriptors.h"
 #include "httpd/http/route.h"
 #include "httpd/limits.h"
 #include "httpd/loop/listener.h"
@@ -22,10 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ERROR_BYTES_MAX   512u
-#define WORKERS_MAX       256u
-#define OWN_DESCRIPTORS   64u /* standard streams, listeners, event bases */
-#define CONNECTIONS_LEAST 16u
+#define ERROR_BYTES_MAX 512u
+#define WORKERS_MAX     256u
 
 struct thread {
     pthread_t id;
@@ -57,26 +56,26 @@ static size_t workers_wanted(const struct config *config)
     return n < WORKERS_MAX ? n : WORKERS_MAX;
 }
 
-/* Every connection needs a descriptor, those that are refused too; the file
- * caches take what they are configured to. A file that was pushed out of its
- * cache while it is sent has one more: when none is free, accepting rests and
- * opening answers 503. */
-static size_t connections_allowed(const struct config *config, size_t workers_n)
+/* Shares out what the system allows; an operator's own number of connections
+ * stands, and accepting rests when the system runs out. */
+static struct descriptor_shares share_descriptors(const struct config *config,
+                                                  size_t workers_n)
 {
-    struct rlimit limit;
+    struct rlimit limit = {.rlim_cur = DESCRIPTORS_MAX};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    struct descriptor_shares shares = descriptors_share(
+        limit.rlim_cur, workers_n, config->file_cache_entries, REFUSED_MAX);
     if (config->connections_max)
-        return (size_t)config->connections_max;
-    size_t cached = config->file_cache_entries * workers_n;
-    size_t spent = OWN_DESCRIPTORS + cached + REFUSED_MAX * workers_n;
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 1000000)
-        return 1000000;
-    if (limit.rlim_cur < spent + CONNECTIONS_LEAST)
-        return CONNECTIONS_LEAST;
-    return (size_t)limit.rlim_cur - spent;
+        shares.connections = config->connections_max;
+    if (shares.files < config->file_cache_entries)
+        log_line(LOG_WARN,
+                 "the limit of open files (ulimit -n) allows %zu connections "
+                 "and %zu cached files per worker",
+                 shares.connections, shares.files);
+    return shares;
 }
 
 /* conf/mime.types lies beside the configuration it came with. */
@@ -91,6 +90,46 @@ static bool load_mime_types(const struct config *config)
     return mime_init(config->mime_types, fits ? path : NULL);
 }
 
+/* Each port 0 picks another one. */
+static bool picks_port(const char *text)
+{
+    size_t len = strlen(text);
+    return len >= 2 && strcmp(text + len - 2, ":0") == 0;
+}
+
+static bool addresses_differ(const struct config *config, FILE *errors)
+{
+    const struct text_list *list = &config->listen;
+    for (size_t i = 0; i < list->n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            bool picked = picks_port(list->at[i]);
+            if (picked || strcmp(list->at[i], list->at[k]) != 0)
+                continue;
+            fprintf(errors, "%s: listen: \"%s\" stands twice; once is enough\n",
+                    config->path ? config->path : "sluice", list->at[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool server_check(const struct config *config, FILE *errors)
+{
+    char error[ERROR_BYTES_MAX];
+    struct route_table routes;
+    if (!addresses_differ(config, errors))
+        return false;
+    if (!route_table_init(&routes, config, error, sizeof error)) {
+        fprintf(errors, "%s: %s\n", config->path ? config->path : "sluice",
+                error);
+        return false;
+    }
+    route_table_fini(&routes);
+    bool types = load_mime_types(config);
+    mime_fini();
+    return types;
+}
+
 static bool build(struct server *s)
 {
     char error[ERROR_BYTES_MAX];
@@ -101,14 +140,16 @@ static bool build(struct server *s)
         log_line(LOG_ERROR, "%s", error);
         return false;
     }
-    s->conn_count = conn_count_new(connections_allowed(s->config, n),
+    struct descriptor_shares shares = share_descriptors(s->config, n);
+    s->conn_count = conn_count_new(shares.connections,
                                    s->config->connections_per_address_max);
     if (!s->conn_count) {
         log_line(LOG_ERROR, "out of memory");
         return false;
     }
     while (s->workers_n < n) {
-        struct worker *w = worker_new(s->config, &s->routes, s->conn_count);
+        struct worker *w =
+            worker_new(s->config, &s->routes, s->conn_count, &shares);
         if (!w) {
             log_line(LOG_ERROR, "worker %zu cannot start", s->workers_n);
             return false;

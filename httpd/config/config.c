@@ -76,19 +76,36 @@ static bool prefix_is_sound(const char *prefix)
            !strstr(prefix, "/../");
 }
 
+/* It goes into a head as it is. */
+static bool field_is_sound(const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+    if (len > CONFIG_FIELD_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!isprint((unsigned char)text[i]))
+            return false;
+    }
+    return true;
+}
+
 const char *config_route_fault(const char *prefix,
                                const struct route_config *route)
 {
     assert(prefix);
     bool files = route->files && route->files[0] != '\0';
     if (!prefix_is_sound(prefix))
-        return "is no prefix; it begins and ends with '/', like \"/docs/\"";
+        return "is no prefix; it begins and ends with '/' and is plain "
+               "between, like \"/docs/\"";
     if (!files && !route->lab)
         return "has no handler; give it files = \"FOLDER\" or lab = true";
     if (files && route->lab)
         return "has two handlers; keep either files or lab";
     if (route->queue_low > route->queue_high)
         return "has queue_low above queue_high; make it smaller";
+    if (!field_is_sound(route->cache_control))
+        return "has a cache_control that is no field value; printable ASCII, "
+               "1024 bytes at most";
     return NULL;
 }
 

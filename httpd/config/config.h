@@ -55,9 +55,10 @@ struct config {
 #undef DIRECTIVE
 };
 
-#define CONFIG_ROUTES_MAX     64u
-#define CONFIG_LISTEN_MAX     16
-#define CONFIG_FILE_BYTES_MAX (256u * 1024u)
+#define CONFIG_FIELD_BYTES_MAX 1024u
+#define CONFIG_ROUTES_MAX      64u
+#define CONFIG_LISTEN_MAX      16
+#define CONFIG_FILE_BYTES_MAX  (256u * 1024u)
 
 /* Reads a file. On failure returns NULL and writes every error to errors, one
  * line each. Relative paths are resolved against the file's folder. */

@@ -216,7 +216,7 @@ void conn_open(struct worker *w, int fd, const struct sockaddr_storage *peer)
 {
     uint64_t key = conn_count_key(peer);
     enum conn_admission why = conn_count_enter(w->conn_count, key);
-    bool crowded = why != CONN_ADMITTED && w->refused_n >= REFUSED_MAX;
+    bool crowded = why != CONN_ADMITTED && w->refused_n >= w->refused_max;
     struct conn *c = crowded ? NULL : conn_new(w, fd, peer);
     if (!c) {
         if (why == CONN_ADMITTED)

@@ -2,9 +2,10 @@
  *
  * Promise    *ret_sent is valid whatever the result. DONE: everything was
  *            taken, or of a file a part. AGAIN: the peer is not ready, and the
- *            kernel will tell when it is. END (file only): the file ended
- * before the range, or cannot be read. FAILED: the connection is gone. Owns
- * nothing; the descriptor is the connection's. Threads    the loop thread. */
+ *            kernel will tell when it is. END: of a file only, it ended before
+ *            the range, or cannot be read. FAILED: the connection is gone.
+ * Owns       nothing; the descriptor is the connection's.
+ * Threads    the loop thread. */
 #ifndef HTTPD_CONN_SINK_H
 #define HTTPD_CONN_SINK_H
 

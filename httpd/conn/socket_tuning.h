@@ -3,7 +3,8 @@
  * Promise    what is "auto" in the route is left to the kernel; but a buffer
  *            once set by another route of the same connection stays set, for
  *            the kernel has no way back to its own tuning.
- * Not for   errors: what the kernel refuses stays as it was.
+ * Not for    errors: what the kernel refuses stays as it was.
+ * Threads    the connection's worker.
  * Cost       one system call for each option that is not "auto".
  * Source     tcp(7), socket(7). */
 #ifndef HTTPD_CONN_SOCKET_TUNING_H

@@ -17,7 +17,7 @@
 
 /* What is known of the representation that would be sent. */
 struct validators {
-    struct str etag; /* strong, with its quotes */
+    struct str etag;          /* strong, with its quotes */
     int64_t modified_seconds; /* or MODIFIED_UNKNOWN: no date is obeyed */
 };
 

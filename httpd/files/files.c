@@ -42,9 +42,12 @@ static struct str list_field(const struct exchange *x, enum header_id id,
     return bytes_view(store);
 }
 
+/* There is one Range field or none; several are ignored. RFC 9110 14.2 */
 static bool ranged(const struct exchange *x)
 {
-    return x->req.method == METHOD_GET && has_field(x, HEADER_RANGE);
+    uint16_t first = x->req.first[HEADER_RANGE];
+    return x->req.method == METHOD_GET && first != 0 &&
+           x->req.headers[first].next == 0;
 }
 
 /* Codings that this request may be answered with. Several ranges are of the

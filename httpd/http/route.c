@@ -33,7 +33,8 @@ static bool prepare(struct route *r, const struct route_config *config,
     }
     r->handle = files_handle;
     r->root_fd = open(config->files, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (r->root_fd >= 0)
+    if (r->root_fd >= 0 &&
+        faccessat(AT_FDCWD, config->files, X_OK, AT_EACCESS) == 0)
         return true;
     snprintf(ret_error, error_cap, "route \"%s\": files \"%s\": %s",
              config->prefix, config->files, strerror(errno));

@@ -3,6 +3,7 @@
 #include "httpd/config/config.h"
 #include "httpd/conn/conn.h"
 #include "httpd/files/file_cache.h"
+#include "httpd/guard/descriptors.h"
 #include "httpd/http/exchange.h"
 #include "httpd/http/response.h"
 #include "httpd/limits.h"
@@ -143,13 +144,12 @@ static struct event_base *base_new(void)
     return base;
 }
 
-static bool start_parts(struct worker *w)
+static bool start_parts(struct worker *w, size_t files_max)
 {
     const struct config *config = w->config;
     w->base = base_new();
     w->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    w->file_cache =
-        file_cache_new(config->file_cache_entries, config->file_cache_check_ms);
+    w->file_cache = file_cache_new(files_max, config->file_cache_check_ms);
     if (!w->base || w->command_fd < 0 || !w->file_cache)
         return false;
     return access_log_open(&w->access_log, config->access_log);
@@ -157,7 +157,8 @@ static bool start_parts(struct worker *w)
 
 struct worker *worker_new(const struct config *config,
                           const struct route_table *routes,
-                          struct conn_count *conn_count)
+                          struct conn_count *conn_count,
+                          const struct descriptor_shares *shares)
 {
     struct worker *w = calloc(1, sizeof *w);
     if (!w)
@@ -165,11 +166,12 @@ struct worker *worker_new(const struct config *config,
     w->config = config;
     w->routes = routes;
     w->conn_count = conn_count;
+    w->refused_max = shares->refused;
     w->command_fd = -1;
     w->ready_tail = &w->ready_head;
     block_pool_init(&w->pool, POOL_KEEP_BYTES);
     bytes_init(&w->head, RESPONSE_HEAD_BYTES_MAX);
-    if (!start_parts(w)) {
+    if (!start_parts(w, shares->files)) {
         worker_free(w);
         return NULL;
     }

@@ -23,6 +23,7 @@ struct access_log;
 struct config;
 struct conn;
 struct conn_count;
+struct descriptor_shares;
 struct event_base;
 struct exchange;
 struct file_cache;
@@ -59,6 +60,7 @@ struct worker {
     size_t conns_n;
     size_t log_lines; /* since the last sweep */
     size_t log_lines_left_out;
+    size_t refused_max;
     size_t refused_n; /* of them: beyond a cap, waiting to read why */
     struct ready *ready_head;
     struct ready **ready_tail;
@@ -84,7 +86,8 @@ struct worker {
 /* Everything but the listeners. NULL when out of memory or descriptors. */
 struct worker *worker_new(const struct config *config,
                           const struct route_table *routes,
-                          struct conn_count *conn_count);
+                          struct conn_count *conn_count,
+                          const struct descriptor_shares *shares);
 void worker_free(struct worker *w);
 
 /* Runs the loop until a command ends it. False: it failed, the log says so. */

@@ -112,7 +112,7 @@ refuses "a port in use" 1 \
     files "$www" --listen "127.0.0.1:$port"
 stop
 sed "s|\"www\"|\"gone\"|" "$work/sluice.conf" >"$work/gone.conf"
-refuses "a folder that has gone" 1 'files ".*gone": No such file' \
+refuses "a folder that has gone" 3 'files ".*gone": No such file' \
     serve -c "$work/gone.conf"
 configure "access_log = \"$work/none/access.log\""
 refuses "a log that cannot be written" 1 "access_log $work/none/access.log" \

@@ -265,6 +265,14 @@ static void low_mark_above_the_high_mark_is_refused(void **state)
         *state, "route \"/\" { lab = true queue_high = 8k queue_low = 8k }"));
 }
 
+static void cache_control_that_would_break_a_head_is_refused(void **state)
+{
+    refuse(*state,
+           "route \"/\" { lab = true\ncache_control = \"a\\r\\nb: c\" }",
+           "2: route \"/\" has a cache_control that is no field value; "
+           "printable ASCII, 1024 bytes at most");
+}
+
 static void address_that_is_not_host_and_port_is_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -530,6 +538,7 @@ int main(void)
         TEST(prefix_twice_is_refused),
         TEST(more_routes_than_the_limit_are_refused),
         TEST(low_mark_above_the_high_mark_is_refused),
+        TEST(cache_control_that_would_break_a_head_is_refused),
         TEST(address_that_is_not_host_and_port_is_refused),
         TEST(configured_address_with_a_wrong_port_names_the_line),
         TEST(all_errors_are_told_at_once_in_order),

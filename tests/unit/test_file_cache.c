@@ -294,10 +294,13 @@ static void lines_are_written_beforehand(void **state)
     const struct file_variant *v = &e->variants[CODING_IDENTITY];
     static const char parts[] =
         "Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n";
-    static const char lines_304[] =
-        "ETag: \"ae1b981bc490a00-5\"\r\n"
-        "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-        "Cache-Control: max-age=60\r\n";
+    char lines_304[256];
+    struct str etag = v->validators.etag;
+    snprintf(lines_304, sizeof(lines_304),
+             "ETag: %.*s\r\n"
+             "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+             "Cache-Control: max-age=60\r\n",
+             (int)etag.len, etag.at);
     char whole[512];
     snprintf(whole, sizeof(whole),
              "Content-Type: text/html; charset=utf-8\r\n%s%s", parts,
@@ -306,8 +309,31 @@ static void lines_are_written_beforehand(void **state)
     assert_true(str_equal(v->lines_304, str_from(lines_304)));
     assert_true(
         str_equal(v->lines_parts, str_from(strstr(whole, "Accept-Ranges"))));
-    assert_true(str_equal(v->validators.etag, STR("\"ae1b981bc490a00-5\"")));
+    assert_int_equal(etag.len, sizeof("\"0123456789abcdef-5\"") - 1);
+    assert_true(etag.at[0] == '"' && etag.at[etag.len - 1] == '"');
     assert_true(str_equal(v->content_type, STR("text/html; charset=utf-8")));
+    file_entry_unref(e);
+}
+
+static void a_file_put_in_place_with_size_and_date_has_another_tag(void **state)
+{
+    (void)state;
+    char first[64];
+    temp_folder_write(&folder, "a.txt", "AAAAA");
+    temp_folder_date(&folder, "a.txt", PAST);
+    struct file_entry *e = hold("a.txt");
+    struct str etag = e->variants[CODING_IDENTITY].validators.etag;
+    assert_in_range(etag.len, 1, sizeof(first));
+    memcpy(first, etag.at, etag.len);
+    struct str old = {first, etag.len};
+    file_entry_unref(e);
+
+    temp_folder_write(&folder, "b.txt", "BBBBB");
+    temp_folder_date(&folder, "b.txt", PAST);
+    temp_folder_rename(&folder, "b.txt", "a.txt");
+    now_ms += CHECK_MS;
+    e = hold("a.txt");
+    assert_false(str_equal(e->variants[CODING_IDENTITY].validators.etag, old));
     file_entry_unref(e);
 }
 
@@ -535,6 +561,7 @@ int main(void)
         TEST(routes_do_not_share_entries),
         TEST(folders_and_missing_files_are_not_kept),
         TEST(lines_are_written_beforehand),
+        TEST(a_file_put_in_place_with_size_and_date_has_another_tag),
         TEST(a_date_in_the_future_is_not_sent),
         TEST(cache_control_cannot_break_the_head),
         TEST(an_empty_file_is_a_file),

@@ -169,6 +169,15 @@ static void more_parts_than_allowed_get_the_whole_file(void **state)
     answer_fini(&a);
 }
 
+static void two_range_fields_are_as_if_absent(void **state)
+{
+    struct answer a;
+    (void)state;
+    get_range("bytes=0-1", "Range: bytes=3-4\r\n", &a);
+    assert_int_equal(a.status, 200);
+    answer_fini(&a);
+}
+
 static void unsatisfiable_ranges_tell_the_length(void **state)
 {
     static const char *const ranges[] = {"bytes=26-", "bytes=100-200",
@@ -304,6 +313,7 @@ int main(void)
         cmocka_unit_test(several_ranges_are_parts),
         cmocka_unit_test(too_many_ranges_get_the_whole_file),
         cmocka_unit_test(more_parts_than_allowed_get_the_whole_file),
+        cmocka_unit_test(two_range_fields_are_as_if_absent),
         cmocka_unit_test(unsatisfiable_ranges_tell_the_length),
         cmocka_unit_test(malformed_ranges_are_as_if_absent),
         cmocka_unit_test(if_range_with_the_tag_lets_the_range_hold),
