@@ -4,10 +4,11 @@
  *      response_header(x, "Content-Type", STR("text/plain"));
  *      response_send_bytes(x, body);
  *
- * Promise    the head is built in the worker's head buffer and queued in one piece
- *            by exactly one of response_send_*(); Date, Server, Connection,
- *            Content-Length, Transfer-Encoding are added there, never by the
- *            handler. HEAD, 204 and 304 get no body, whatever was sent.
+ * Promise    the head is built in the worker's head buffer and queued in one
+ *            piece by exactly one of response_send_*(); Date, Server,
+ *            Connection, Content-Length, Transfer-Encoding are added there,
+ *            never by the handler. HEAD, 204 and 304 get no body, whatever was
+ *            sent.
  * Limits     RESPONSE_HEAD_BYTES_MAX per head; beyond it the connection ends.
  * Threads    the loop thread; begin to send within one call of the handler.
  * Source     RFC 9110 section 6 and 8, RFC 9112 section 6. */
