@@ -4,29 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char borrower[] = "write queue";
+
 enum segment_kind {
     SEGMENT_BYTES,
+    SEGMENT_SHARED,
     SEGMENT_FILE,
 };
 
-/* Bytes stand behind the struct in the same block; a file range needs only
- * the struct. */
+/* That of copied bytes stands in its block, the bytes behind it; the others
+ * are allocated by themselves. */
 struct write_segment {
     struct write_segment *next;
     enum segment_kind kind;
-    enum block_class class;
-    size_t begin; /* first unsent byte in data */
-    size_t end;   /* behind the last byte in data */
-    struct file_range file;
-    char data[];
+    union {
+        struct {
+            struct block *block;
+            char *data;   /* in the block */
+            size_t begin; /* first unsent byte in data */
+            size_t end;   /* behind the last byte in data */
+        };
+        struct file_range file;
+    };
 };
 
-static_assert(sizeof(struct write_segment) + 16 <= WRITE_QUEUE_BLOCK_BYTES,
+static_assert(sizeof(struct write_segment) + BLOCK_HEAD_BYTES <=
+                  WRITE_QUEUE_BLOCK_BYTES,
               "the overhead of a block is what the marks count for it");
+
+static bool holds_block(const struct write_segment *s)
+{
+    return s->kind != SEGMENT_FILE;
+}
 
 static size_t segment_cap(const struct write_segment *s)
 {
-    return block_class_bytes(s->class) - sizeof *s;
+    return s->block->cap - sizeof *s;
 }
 
 static size_t segment_room(const struct write_segment *s)
@@ -38,12 +51,18 @@ static size_t segment_room(const struct write_segment *s)
 
 static void segment_free(struct write_queue *q, struct write_segment *s)
 {
-    if (s->kind == SEGMENT_BYTES) {
-        q->blocks_n--;
-        block_pool_put(q->pool, s->class, s);
+    q->blocks_n -= holds_block(s);
+    switch (s->kind) {
+    case SEGMENT_BYTES:
+        block_unref(s->block);
         return;
+    case SEGMENT_SHARED:
+        block_unref(s->block);
+        break;
+    case SEGMENT_FILE:
+        s->file.release(s->file.owner);
+        break;
     }
-    s->file.release(s->file.owner);
     free(s);
 }
 
@@ -96,7 +115,7 @@ bool write_queue_low(const struct write_queue *q)
 
 static void link_tail(struct write_queue *q, struct write_segment *s)
 {
-    q->blocks_n += s->kind == SEGMENT_BYTES;
+    q->blocks_n += holds_block(s);
     s->next = NULL;
     if (q->tail)
         q->tail->next = s;
@@ -109,15 +128,18 @@ static void link_tail(struct write_queue *q, struct write_segment *s)
  * between two file ranges. What follows bytes is likely to grow. */
 static struct write_segment *segment_new(struct write_queue *q, size_t n)
 {
-    bool begins = !q->tail || q->tail->kind == SEGMENT_FILE;
+    bool begins = !q->tail || q->tail->kind != SEGMENT_BYTES;
     bool small = n <= BLOCK_4K_BYTES - sizeof(struct write_segment);
     enum block_class class = begins && small ? BLOCK_4K : BLOCK_64K;
-    struct write_segment *s = block_pool_get(q->pool, class);
-    if (!s)
+    struct block *block =
+        block_pool_get(q->pool, class, BUDGET_LEAVING, borrower);
+    if (!block)
         return NULL;
+    struct write_segment *s = (struct write_segment *)block->data;
     s->next = NULL;
     s->kind = SEGMENT_BYTES;
-    s->class = class;
+    s->block = block;
+    s->data = (char *)(s + 1);
     s->begin = 0;
     s->end = 0;
     return s;
@@ -142,7 +164,7 @@ undo:
     while (*ret_first) {
         struct write_segment *s = *ret_first;
         *ret_first = s->next;
-        block_pool_put(q->pool, s->class, s);
+        block_unref(s->block);
     }
     return FLOW_NO_MEMORY;
 }
@@ -196,6 +218,36 @@ enum flow write_queue_push(struct write_queue *q, const void *data, size_t len)
     return write_queue_push_all(q, &piece, 1);
 }
 
+/* An oversized view is let in where it is alone, or it would never be. */
+static bool shared_fits(const struct write_queue *q, size_t len)
+{
+    return q->len == 0 || q->len + len <= q->high + WRITE_QUEUE_SLACK_BYTES;
+}
+
+enum flow write_queue_push_block(struct write_queue *q, struct block *block,
+                                 size_t at, size_t len)
+{
+    assert(len > 0 && at <= block->len && len <= block->len - at);
+    enum flow result = FLOW_FULL;
+    if (!shared_fits(q, len))
+        goto out;
+    result = FLOW_NO_MEMORY;
+    struct write_segment *s = malloc(sizeof *s);
+    if (!s)
+        goto out;
+    *s = (struct write_segment){.kind = SEGMENT_SHARED,
+                                .block = block,
+                                .data = block->data,
+                                .begin = at,
+                                .end = at + len};
+    link_tail(q, s);
+    q->len += len;
+    return FLOW_DONE;
+out:
+    block_unref(block);
+    return result;
+}
+
 enum flow write_queue_push_file(struct write_queue *q,
                                 const struct file_range *range)
 {
@@ -222,9 +274,9 @@ void write_queue_peek(const struct write_queue *q, struct iovec *iov, int iov_n,
         ret_view->file = &s->file;
         s = s->next;
     }
-    while (!ret_view->file && s && s->kind == SEGMENT_BYTES &&
+    while (!ret_view->file && s && s->kind != SEGMENT_FILE &&
            ret_view->iov_n < iov_n) {
-        iov[ret_view->iov_n].iov_base = (char *)s->data + s->begin;
+        iov[ret_view->iov_n].iov_base = s->data + s->begin;
         iov[ret_view->iov_n].iov_len = s->end - s->begin;
         ret_view->iov_n++;
         s = s->next;
@@ -272,6 +324,38 @@ void write_queue_skip(struct write_queue *q, uint64_t n)
     assert(n == 0);
 }
 
+static void check_segment(const struct write_queue *q,
+                          const struct write_segment *s)
+{
+    assert(!segment_spent(s));
+    switch (s->kind) {
+    case SEGMENT_BYTES:
+        assert(s == (const struct write_segment *)s->block->data);
+        assert(s->data == (const char *)(s + 1));
+        assert(s->block->pool == q->pool && !block_shared(s->block));
+        assert(s->begin < s->end && s->end <= segment_cap(s));
+        break;
+    case SEGMENT_SHARED:
+        assert(s->data == s->block->data);
+        assert(s->begin < s->end && s->end <= s->block->len);
+        break;
+    case SEGMENT_FILE:
+        assert(s->file.release);
+        break;
+    }
+}
+
+/* More than the hard limit is one oversized view, and nothing came behind. */
+static bool within_limits(const struct write_queue *q)
+{
+    const struct write_segment *s = q->head;
+    if (q->len <= q->high + WRITE_QUEUE_SLACK_BYTES)
+        return true;
+    while (s && s->kind == SEGMENT_FILE)
+        s = s->next;
+    return s && s->kind == SEGMENT_SHARED && q->len == s->end - s->begin;
+}
+
 void write_queue_check(const struct write_queue *q)
 {
     size_t len = 0;
@@ -279,18 +363,17 @@ void write_queue_check(const struct write_queue *q)
     uint64_t file_len = 0;
     const struct write_segment *last = NULL;
     for (const struct write_segment *s = q->head; s; s = s->next) {
-        assert(!segment_spent(s));
-        if (s->kind == SEGMENT_FILE) {
-            file_len += s->file.len;
-        } else {
-            assert(s->begin < s->end && s->end <= segment_cap(s));
+        check_segment(q, s);
+        if (holds_block(s)) {
             len += s->end - s->begin;
             blocks_n++;
+        } else {
+            file_len += s->file.len;
         }
         last = s;
     }
     assert(last == q->tail);
     assert(len == q->len && file_len == q->file_len);
     assert(blocks_n == q->blocks_n);
-    assert(q->len <= q->high + WRITE_QUEUE_SLACK_BYTES);
+    assert(within_limits(q));
 }

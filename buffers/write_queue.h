@@ -1,13 +1,15 @@
 /* write_queue.h - what a connection still has to send, in order.
  *
- *      head                                             tail
- *       v                                                v
- *      [bytes 312]->[file 4096..1073741824]->[bytes 96....]
+ *      head                                                      tail
+ *       v                                                         v
+ *      [bytes 312]->[file 4096..1073741824]->[shared 65536]->[bytes 96....]
  *
- * Two kinds of segment: copied bytes in a block of the pool, and a range of
- * a file that leaves by sendfile(). The marks count memory: bytes held, the
- * sent part of the first block among them, and the head of each block; file
- * ranges count nothing.
+ * Three kinds of segment: copied bytes in a block of the pool, a view of a
+ * block that others may hold too, and a range of a file that leaves by
+ * sendfile(). The marks count memory: bytes held, the sent part of the first
+ * block of copied bytes among them, and the head of each block; file ranges
+ * count nothing. A shared view counts its bytes, as if they were its own: the
+ * last holder's are.
  *
  *      0 ........ low ............... high ........ hard
  *                  |                   |             |
@@ -17,9 +19,10 @@
  *            everything or nothing.
  * Invariant  write_queue_check() walks it whole.
  * Limits     hard = high + WRITE_QUEUE_SLACK_BYTES: room for heads and framing
- *            around what a source was allowed to push.
- * Owns       its blocks; holds each file range until it is sent or dropped and
- *            then calls its release().
+ *            around what a source was allowed to push. Only one shared view
+ *            that came when no other bytes were held may go beyond.
+ * Owns       its blocks, and a reference to each shared one; holds each file
+ *            range until it is sent or dropped and then calls its release().
  * Threads    loop thread only.
  * Cost       push: one copy; skip: none. */
 #ifndef BUFFERS_WRITE_QUEUE_H
@@ -34,7 +37,7 @@
 #include <sys/uio.h>
 
 #define WRITE_QUEUE_SLACK_BYTES (80u << 10)
-#define WRITE_QUEUE_BLOCK_BYTES 96u /* overhead that a block counts with */
+#define WRITE_QUEUE_BLOCK_BYTES 192u /* overhead that a block counts with */
 
 /* Part of an open file, and how to let go of it. */
 struct file_range {
@@ -52,7 +55,7 @@ struct write_queue {
     struct write_segment *tail;
     struct block_pool *pool;
     size_t blocks_n;
-    size_t len;        /* copied bytes held */
+    size_t len;        /* bytes held, copied and shared */
     uint64_t file_len; /* bytes of file ranges held */
     size_t high;       /* bytes */
     size_t low;        /* bytes, <= high */
@@ -88,6 +91,13 @@ enum flow write_queue_push(struct write_queue *q, const void *data, size_t len);
  * that is possible. DONE, FULL, NO_MEMORY. */
 enum flow write_queue_push_all(struct write_queue *q, const struct str *pieces,
                                size_t n);
+
+/* Appends bytes [at, at + len) of a block that nobody writes any more, len at
+ * least 1, and takes over one reference of the caller's, also when the result
+ * is not DONE. While no other bytes are held, a view of any size is taken:
+ * FULL says wait, not never. DONE, FULL, NO_MEMORY. */
+enum flow write_queue_push_block(struct write_queue *q, struct block *block,
+                                 size_t at, size_t len);
 
 /* Appends a file range and takes over its owner: release() is called once,
  * also when the result is not DONE. DONE, NO_MEMORY. */
