@@ -6,7 +6,8 @@
 #ifndef HTTPD_LIMITS_H
 #define HTTPD_LIMITS_H
 
-/* One turn of a connection. */
+/* One turn of a connection. The advisor begins at these sizes of reads and of
+ * file turns. */
 #define READ_HEAD_BYTES (4u << 10)  /* one read while a head is awaited */
 #define READ_BODY_BYTES (64u << 10) /* one read of a body */
 #define TURN_FILE_BYTES (1u << 20)  /* sendfile() before others have a turn */
@@ -20,9 +21,16 @@
 #define SWEEP_MS         250u /* between two looks at all deadlines */
 
 /* What a worker keeps for reuse. */
-#define POOL_KEEP_BYTES    (4u << 20)
 #define EXCHANGES_KEPT_MAX 64u
 #define REQUEST_KEEP_BYTES (4u << 10) /* of one request's storage */
+
+/* Whether every block that is lent is listed with its borrower; else it is
+ * every BLOCK_POOL_SAMPLE-th. */
+#ifdef SLUICE_DEBUG
+#define BLOCKS_TRACKED true
+#else
+#define BLOCKS_TRACKED false
+#endif
 
 /* A request body that nobody wants is read and thrown away up to here; beyond,
  * the connection is closed after the answer. */
@@ -34,6 +42,12 @@
 /* A peer that has shut down its side gets what is on its way; a source that
  * pauses longer than this is stopped. */
 #define HALF_CLOSED_MS 10000u
+
+/* At the end: for reads from disks that are under way. */
+#define IO_STOP_MS 3000u
+
+/* What a client that was refused for want of room is told to wait. */
+#define RETRY_AFTER_SECONDS 2u
 
 /* Connections beyond the caps that may wait to read why they were refused. */
 #define REFUSED_MAX 64u

@@ -60,9 +60,9 @@ static int flushed(void)
 
 static int serve_config(struct config *config)
 {
-    int code = EXIT_CONFIG;
-    if (server_check(config, stderr))
-        code = server_run(config);
+    struct server *server = server_new(config, stderr);
+    int code = server ? server_run(server) : EXIT_CONFIG;
+    server_free(server);
     config_free(config);
     return code;
 }
@@ -165,9 +165,11 @@ static int check(int argc, char **argv)
     struct config *config = config_load(argv[1], stderr);
     if (!config)
         return EXIT_CONFIG;
-    bool usable = server_check(config, stderr);
+    struct server *server = server_new(config, stderr);
+    bool usable = server != NULL;
     if (usable)
         config_dump(config, stdout);
+    server_free(server);
     config_free(config);
     return usable ? flushed() : EXIT_CONFIG;
 }

@@ -1,16 +1,22 @@
 #include "httpd/server.h"
 
+#include "buffers/budget.h"
 #include "httpd/config/config.h"
 #include "httpd/files/mime.h"
 #include "httpd/guard/conn_count.h"
 #include "httpd/guard/descriptors.h"
+#include "httpd/guard/memory_limit.h"
 #include "httpd/http/route.h"
 #include "httpd/limits.h"
+#include "httpd/loop/io_pool.h"
 #include "httpd/loop/listener.h"
 #include "httpd/loop/signals.h"
 #include "httpd/loop/worker.h"
+#include "httpd/observe/access_log.h"
+#include "httpd/observe/inventory.h"
 #include "httpd/observe/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -24,7 +30,7 @@
 #include <unistd.h>
 
 #define ERROR_BYTES_MAX 512u
-#define WORKERS_MAX     256u
+#define WORKERS_MAX     INVENTORY_WORKERS_MAX
 
 struct thread {
     pthread_t id;
@@ -36,6 +42,9 @@ struct thread {
 struct server {
     const struct config *config;
     struct route_table routes;
+    struct budget budget;
+    struct inventory *inventory;
+    struct io_pool *io_pool;
     struct conn_count *conn_count;
     struct worker *workers[WORKERS_MAX];
     struct thread threads[WORKERS_MAX]; /* the first stays unused */
@@ -113,48 +122,93 @@ static bool addresses_differ(const struct config *config, FILE *errors)
     return true;
 }
 
-bool server_check(const struct config *config, FILE *errors)
+/* What can be refused before anything is started. */
+static bool prepare(struct server *s, FILE *errors)
 {
     char error[ERROR_BYTES_MAX];
-    struct route_table routes;
+    const struct config *config = s->config;
     if (!addresses_differ(config, errors))
         return false;
-    if (!route_table_init(&routes, config, error, sizeof error)) {
+    if (!route_table_init(&s->routes, config, error, sizeof error)) {
         fprintf(errors, "%s: %s\n", config->path ? config->path : "sluice",
                 error);
         return false;
     }
-    route_table_fini(&routes);
-    bool types = load_mime_types(config);
+    return load_mime_types(config);
+}
+
+struct server *server_new(const struct config *config, FILE *errors)
+{
+    assert(config && errors);
+    struct server *s = calloc(1, sizeof *s);
+    if (!s) {
+        fputs("sluice: out of memory\n", errors);
+        return NULL;
+    }
+    s->config = config;
+    if (prepare(s, errors))
+        return s;
+    server_free(s);
+    return NULL;
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    assert(s->workers_n == 0);
+    route_table_fini(&s->routes);
     mime_fini();
-    return types;
+    free(s);
+}
+
+/* What the workers share. */
+static bool build_shared(struct server *s, size_t connections_max)
+{
+    const struct config *config = s->config;
+    uint64_t bytes = config->memory_max;
+    if (bytes == 0)
+        bytes = memory_limit() / 2;
+    budget_init(&s->budget, bytes);
+    s->inventory = inventory_new(config, &s->budget);
+    s->conn_count =
+        conn_count_new(connections_max, config->connections_per_address_max);
+    if (s->inventory)
+        s->io_pool =
+            io_pool_new(config->io_threads, inventory_monitor(s->inventory));
+    return s->inventory && s->conn_count && s->io_pool;
+}
+
+static bool build_worker(struct server *s, const struct worker_share *share)
+{
+    struct worker *w = worker_new(s->workers_n, share);
+    if (!w)
+        return false;
+    s->workers[s->workers_n++] = w;
+    return inventory_add_worker(s->inventory, w);
 }
 
 static bool build(struct server *s)
 {
-    char error[ERROR_BYTES_MAX];
     size_t n = workers_wanted(s->config);
-    if (!load_mime_types(s->config))
-        return false;
-    if (!route_table_init(&s->routes, s->config, error, sizeof error)) {
-        log_line(LOG_ERROR, "%s", error);
-        return false;
-    }
     struct descriptor_shares shares = share_descriptors(s->config, n);
-    s->conn_count = conn_count_new(shares.connections,
-                                   s->config->connections_per_address_max);
-    if (!s->conn_count) {
+    if (!build_shared(s, shares.connections)) {
         log_line(LOG_ERROR, "out of memory");
         return false;
     }
+    struct worker_share share = {
+        .config = s->config,
+        .routes = &s->routes,
+        .descriptors = &shares,
+        .conn_count = s->conn_count,
+        .budget = &s->budget,
+        .io_pool = s->io_pool,
+    };
     while (s->workers_n < n) {
-        struct worker *w =
-            worker_new(s->config, &s->routes, s->conn_count, &shares);
-        if (!w) {
+        if (!build_worker(s, &share)) {
             log_line(LOG_ERROR, "worker %zu cannot start", s->workers_n);
             return false;
         }
-        s->workers[s->workers_n++] = w;
     }
     return true;
 }
@@ -276,30 +330,40 @@ static void wait_for_others(struct server *s)
     }
 }
 
-static void tear_down(struct server *s)
+/* A disk that hangs has a thread in it, and that thread a job with memory and
+ * descriptors: the process can only go as it stands. */
+static void leave_hanging(struct server *s, int exit_code)
+{
+    log_line(LOG_ERROR, "a disk does not answer; ending without waiting");
+    for (size_t i = 0; i < s->workers_n; i++) {
+        if (s->workers[i]->access_log)
+            access_log_flush(s->workers[i]->access_log);
+    }
+    _exit(exit_code);
+}
+
+static void tear_down(struct server *s, int exit_code)
 {
     signals_unwatch(&s->signals);
     command_all(s, WORKER_STOP);
     for (size_t i = 1; i < s->threads_n; i++)
         pthread_join(s->threads[i].id, NULL);
-    for (size_t i = 0; i < s->workers_n; i++)
-        worker_free(s->workers[i]);
+    if (s->io_pool && !io_pool_stop(s->io_pool, IO_STOP_MS))
+        leave_hanging(s, exit_code);
+    while (s->workers_n > 0) {
+        struct worker *w = s->workers[--s->workers_n];
+        inventory_remove_worker(s->inventory, w);
+        worker_free(w);
+    }
+    io_pool_free(s->io_pool);
+    inventory_free(s->inventory);
     conn_count_free(s->conn_count);
-    route_table_fini(&s->routes);
-    mime_fini();
-    free(s);
 }
 
-int server_run(const struct config *config)
+int server_run(struct server *s)
 {
     struct listen_address addresses[CONFIG_LISTEN_MAX];
     int exit_code = 1;
-    struct server *s = calloc(1, sizeof *s);
-    if (!s) {
-        log_line(LOG_ERROR, "out of memory");
-        return exit_code;
-    }
-    s->config = config;
     signal(SIGPIPE, SIG_IGN);
     signals_block();
     if (!build(s) || !listen_all(s, addresses) || !start_threads(s))
@@ -318,6 +382,6 @@ int server_run(const struct config *config)
     log_line(LOG_INFO, "stopped");
     exit_code = s->failed ? 1 : 0;
 out:
-    tear_down(s);
+    tear_down(s, exit_code);
     return exit_code;
 }

@@ -94,18 +94,33 @@ const char *config_route_fault(const char *prefix,
 {
     assert(prefix);
     bool files = route->files && route->files[0] != '\0';
+    int handlers = files + route->lab + route->status;
     if (!prefix_is_sound(prefix))
         return "is no prefix; it begins and ends with '/' and is plain "
                "between, like \"/docs/\"";
-    if (!files && !route->lab)
-        return "has no handler; give it files = \"FOLDER\" or lab = true";
-    if (files && route->lab)
-        return "has two handlers; keep either files or lab";
+    if (handlers == 0)
+        return "has no handler; give it files = \"FOLDER\", lab = true or "
+               "status = true";
+    if (handlers > 1)
+        return "has two handlers; keep one of files, lab and status";
     if (route->queue_low > route->queue_high)
         return "has queue_low above queue_high; make it smaller";
     if (!field_is_sound(route->cache_control))
         return "has a cache_control that is no field value; printable ASCII, "
                "1024 bytes at most";
+    return NULL;
+}
+
+const char *config_server_fault(const struct config *config)
+{
+    assert(config);
+    if (config->read_size_min > config->read_size_max)
+        return "read_size_min is above read_size_max; make it smaller";
+    if (config->sendfile_chunk_min > config->sendfile_chunk_max)
+        return "sendfile_chunk_min is above sendfile_chunk_max; make it "
+               "smaller";
+    if (config->pool_keep > config->pool_keep_max)
+        return "pool_keep is above pool_keep_max; make it smaller";
     return NULL;
 }
 

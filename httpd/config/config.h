@@ -4,8 +4,8 @@
  *            and the dump come from it. What loads is valid.
  * Refuses    an unknown directive (naming the nearest), a value of the wrong
  *            kind or out of bounds, a route without or with two handlers, a
- *            prefix twice, queue_low above queue_high: "FILE:LINE: what is
- *            wrong; what would be right".
+ *            prefix twice, a lower bound above its upper one: "FILE:LINE: what
+ *            is wrong; what would be right".
  * Owns       all texts. Free with config_free().
  * Limits     CONFIG_FILE_BYTES_MAX, CONFIG_ROUTES_MAX, CONFIG_LISTEN_MAX.
  * Threads    one thread loads at a time (the lexer below is global); read only
@@ -25,6 +25,7 @@ struct text_list {
 
 #define CONFIG_FIELD_BYTES(name)      uint64_t name;
 #define CONFIG_FIELD_BYTES_AUTO(name) uint64_t name; /* 0 is auto */
+#define CONFIG_FIELD_BYTES_OFF(name)  uint64_t name; /* 0 is off */
 #define CONFIG_FIELD_MS(name)         uint64_t name##_ms;
 #define CONFIG_FIELD_COUNT(name)      uint64_t name;
 #define CONFIG_FIELD_COUNT_AUTO(name) uint64_t name; /* 0 is auto */

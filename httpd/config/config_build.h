@@ -20,6 +20,9 @@ void config_route_fini(struct route_config *route);
 const char *config_route_fault(const char *prefix,
                                const struct route_config *route);
 
+/* The same of what stands outside of the routes. */
+const char *config_server_fault(const struct config *config);
+
 /* Makes the relative paths in config absolute: they begin at the folder that
  * holds config->path. False when out of memory. */
 bool config_resolve(struct config *config);

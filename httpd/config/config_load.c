@@ -215,6 +215,7 @@ static int on_route(cfg_t *cfg, cfg_opt_t *opt)
 #define SCALAR(name)            CFG_STR_CB(#name, NULL, CFGF_NODEFAULT, on_value),
 #define OPTION_BYTES(name)      SCALAR(name)
 #define OPTION_BYTES_AUTO(name) SCALAR(name)
+#define OPTION_BYTES_OFF(name)  SCALAR(name)
 #define OPTION_MS(name)         SCALAR(name)
 #define OPTION_COUNT(name)      SCALAR(name)
 #define OPTION_COUNT_AUTO(name) SCALAR(name)
@@ -343,6 +344,9 @@ static struct config *build(cfg_t *cfg)
     if (cfg_size(cfg, "route") == 0)
         report(0, false,
                "no route; add one like route \"/\" { files = \"www\" }");
+    const char *wrong = config_server_fault(config);
+    if (wrong)
+        report(0, false, "%s", wrong);
     config->path = strdup(loading->path);
     if (config->path && build_routes(cfg, config) && config_resolve(config))
         return config;

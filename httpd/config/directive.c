@@ -14,6 +14,7 @@
 
 #define FIELD_BYTES(name)      name
 #define FIELD_BYTES_AUTO(name) name
+#define FIELD_BYTES_OFF(name)  name
 #define FIELD_MS(name)         name##_ms
 #define FIELD_COUNT(name)      name
 #define FIELD_COUNT_AUTO(name) name
@@ -109,12 +110,16 @@ const struct directive *directive_nearest(enum directive_scope scope,
 
 static bool is_bytes(const struct directive *d)
 {
-    return d->type == DIRECTIVE_BYTES || d->type == DIRECTIVE_BYTES_AUTO;
+    return d->type == DIRECTIVE_BYTES || d->type == DIRECTIVE_BYTES_AUTO ||
+           d->type == DIRECTIVE_BYTES_OFF;
 }
 
-static bool may_be_auto(const struct directive *d)
+/* The word that stands for 0, or NULL. */
+static const char *zero_word(const struct directive *d)
 {
-    return d->type == DIRECTIVE_BYTES_AUTO || d->type == DIRECTIVE_COUNT_AUTO;
+    if (d->type == DIRECTIVE_BYTES_AUTO || d->type == DIRECTIVE_COUNT_AUTO)
+        return "auto";
+    return d->type == DIRECTIVE_BYTES_OFF ? "off" : NULL;
 }
 
 /* The largest unit that leaves no rest. */
@@ -146,8 +151,8 @@ static void write_ms(uint64_t ms, FILE *out)
 
 static void write_number(const struct directive *d, uint64_t v, FILE *out)
 {
-    if (may_be_auto(d) && v == 0)
-        fputs("auto", out);
+    if (zero_word(d) && v == 0)
+        fputs(zero_word(d), out);
     else if (is_bytes(d))
         write_bytes(v, out);
     else if (d->type == DIRECTIVE_MS)
@@ -165,9 +170,9 @@ void directive_write_bounds(const struct directive *d, FILE *out)
                 (unsigned long long)d->max);
         return;
     }
-    if (may_be_auto(d))
-        fputs("auto, or ", out);
-    /* A lower bound of 0 is a number here, also where 0 stands for auto. */
+    if (zero_word(d))
+        fprintf(out, "%s, or ", zero_word(d));
+    /* A lower bound of 0 is a number here, also where 0 has a word. */
     if (d->min == 0)
         fputs("0", out);
     else
@@ -193,6 +198,8 @@ static bool wrong_kind(const struct directive *d, const char *text,
         [DIRECTIVE_BYTES] = "a size; write it like 4096, 64k, 10m or 1g",
         [DIRECTIVE_BYTES_AUTO] =
             "a size; write auto, or it like 4096, 64k, 10m or 1g",
+        [DIRECTIVE_BYTES_OFF] =
+            "a size; write off, or it like 4096, 64k, 10m or 1g",
         [DIRECTIVE_MS] = "a time; write it like 250ms, 10s, 5m or 2h",
         [DIRECTIVE_COUNT] = "a whole number; write digits only",
         [DIRECTIVE_COUNT_AUTO] = "a whole number; write auto, or digits only",
@@ -220,8 +227,9 @@ static bool read_number(const struct directive *d, const char *text,
 {
     uint64_t v = 0;
     struct str s = str_from(text);
-    bool is_auto = may_be_auto(d) && strcasecmp(text, "auto") == 0;
-    bool ok = is_auto;
+    const char *word = zero_word(d);
+    bool is_word = word && strcasecmp(text, word) == 0;
+    bool ok = is_word;
     if (!ok && is_bytes(d))
         ok = number_read_bytes(s, &v);
     else if (!ok && d->type == DIRECTIVE_MS)
@@ -230,7 +238,7 @@ static bool read_number(const struct directive *d, const char *text,
         ok = number_read_u64(s, &v);
     if (!ok)
         return wrong_kind(d, text, ret_fault);
-    if (!is_auto && (v < d->min || v > d->max))
+    if (!is_word && (v < d->min || v > d->max))
         return out_of_bounds(d, text, ret_fault);
     if (owner)
         *(uint64_t *)field(d, owner) = v;

@@ -42,6 +42,13 @@ static uint64_t count_key(const struct conn *c)
     return conn_count_key(&addr);
 }
 
+/* Gives back what admit() took. */
+static void dismiss(struct worker *w, uint64_t key)
+{
+    budget_give(w->budget, BUDGET_NEW, sizeof(struct conn));
+    conn_count_leave(w->conn_count, key);
+}
+
 /* Whether the peer could take what it got for a whole answer. */
 static bool cut_off(const struct conn *c)
 {
@@ -57,6 +64,7 @@ static void conn_free(struct conn *c)
         struct linger hard = {.l_onoff = 1, .l_linger = 0};
         setsockopt(c->sink.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
+    cold_read_stop(c);
     io_watch_stop(&c->io);
     worker_unready(w, &c->ready);
     conn_log_close(c);
@@ -68,7 +76,7 @@ static void conn_free(struct conn *c)
     bytes_fini(&c->read_ahead);
     close(c->sink.fd);
     if (c->admitted)
-        conn_count_leave(w->conn_count, count_key(c));
+        dismiss(w, count_key(c));
     else
         w->refused_n--;
     *c->link = c->next;
@@ -77,6 +85,13 @@ static void conn_free(struct conn *c)
     w->conns_n--;
     c->magic = 0;
     free(c);
+}
+
+static uint64_t warm(struct sink *s, const struct file_range *range,
+                     uint64_t bytes_max)
+{
+    struct conn *c = (struct conn *)((char *)s - offsetof(struct conn, sink));
+    return cold_read_warm(c, range, bytes_max);
 }
 
 /* What was read but not used yet waits until it is its turn. */
@@ -124,7 +139,7 @@ static bool run_steps(struct conn *c)
 static bool goes_on(struct conn *c)
 {
     bool empty = write_queue_empty(&c->out);
-    bool flushes = !empty && c->writable;
+    bool flushes = !empty && c->writable && !cold_read_waits(&c->cold);
     bool flushed = empty && c->state == CONN_FLUSH;
     bool pulls = c->pull_again && write_queue_low(&c->out);
     bool reads = (c->readable || c->read_ahead.len > 0) && conn_wants_read(c);
@@ -188,11 +203,12 @@ static struct conn *conn_new(struct worker *w, int fd,
         return NULL;
     c->magic = CONN_MAGIC;
     c->worker = w;
-    c->sink = (struct sink){.ops = &sink_plain_ops, .fd = fd};
+    c->sink = (struct sink){
+        .ops = &sink_plain_ops, .warm = warm, .fd = fd, .share = &w->send_size};
     c->ready.run = on_ready;
     memcpy(&c->peer, peer, sizeof c->peer);
     write_queue_init(&c->out, &w->pool, QUEUE_HIGH_BYTES, QUEUE_LOW_BYTES);
-    bytes_init(&c->read_ahead, READ_BODY_BYTES);
+    bytes_init(&c->read_ahead, w->read_buffer_bytes);
     c->writable = true;
     c->next = w->conns;
     c->link = &w->conns;
@@ -208,19 +224,31 @@ static void refuse_peer(struct conn *c, enum conn_admission why)
 {
     if (why == CONN_TOO_MANY)
         conn_refuse(c, 503, "too many connections; try again later");
+    else if (why == CONN_SHORT_OF_MEMORY)
+        conn_refuse(c, 503, "short of memory; try again later");
     else
         conn_refuse(c, 429, "too many connections from your address");
+}
+
+static enum conn_admission admit(struct worker *w, uint64_t key)
+{
+    enum conn_admission why = conn_count_enter(w->conn_count, key);
+    if (why != CONN_ADMITTED ||
+        budget_take(w->budget, BUDGET_NEW, sizeof(struct conn)))
+        return why;
+    conn_count_leave(w->conn_count, key);
+    return CONN_SHORT_OF_MEMORY;
 }
 
 void conn_open(struct worker *w, int fd, const struct sockaddr_storage *peer)
 {
     uint64_t key = conn_count_key(peer);
-    enum conn_admission why = conn_count_enter(w->conn_count, key);
+    enum conn_admission why = admit(w, key);
     bool crowded = why != CONN_ADMITTED && w->refused_n >= w->refused_max;
     struct conn *c = crowded ? NULL : conn_new(w, fd, peer);
     if (!c) {
         if (why == CONN_ADMITTED)
-            conn_count_leave(w->conn_count, key);
+            dismiss(w, key);
         close(fd);
         return;
     }
@@ -242,6 +270,7 @@ void conn_sweep(struct worker *w)
     for (struct conn *c = w->conns; c; c = next) {
         next = c->next;
         conn_check_deadline(c);
+        cold_read_sweep(c);
         if (c->closing)
             turn(c);
     }

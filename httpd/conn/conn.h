@@ -11,8 +11,9 @@
  * Promise    a turn does bounded work (limits.h); a connection ends for exactly
  *            one reason of close_reason.def and is freed at the end of a turn,
  *            never under its caller.
- * Limits     READ_BODY_BYTES of read-ahead; the queue's marks are the route's.
- *            While idle it owns no buffer at all.
+ * Limits     one read (read_size_max) of read-ahead; the queue's marks are the
+ *            route's. While idle it owns no buffer at all, and counts with its
+ *            own size in the budget.
  * Owns       its descriptor, queue, read-ahead, and the exchange under way.
  * Threads    its worker's loop thread.
  * Source     RFC 9112 section 9 (connection management). */
@@ -21,6 +22,7 @@
 
 #include "buffers/bytes.h"
 #include "buffers/write_queue.h"
+#include "httpd/conn/cold_read.h"
 #include "httpd/conn/sink.h"
 #include "httpd/loop/io_watch.h"
 #include "httpd/loop/worker.h"
@@ -62,6 +64,7 @@ struct conn {
     const struct route *tuned; /* whose socket options are set */
     struct sink sink;
     struct write_queue out;
+    struct cold_read cold;   /* of the file range at the queue's head */
     struct bytes read_ahead; /* read, but not its turn yet */
     size_t read_ahead_used;  /* its first bytes, used already */
     struct str in;           /* during a turn: read, not yet used */

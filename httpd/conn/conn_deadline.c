@@ -1,12 +1,11 @@
 #include "httpd/conn/conn.h"
 
+#include "buffers/socket_buffer.h"
 #include "httpd/config/config.h"
 #include "httpd/http/exchange.h"
 #include "httpd/limits.h"
 
 #include <assert.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 
 /* Whether less than rate_min bytes a second have moved over a whole window. */
 static bool too_slow(struct rate_window *window, uint64_t bytes,
@@ -31,17 +30,16 @@ static bool too_slow(struct rate_window *window, uint64_t bytes,
  * holds. With large kernel buffers what left moves in jumps only. */
 static uint64_t acknowledged(const struct conn *c)
 {
-    int held = 0;
-    if (ioctl(c->sink.fd, SIOCOUTQ, &held) != 0 || held < 0)
+    uint64_t held;
+    if (!socket_unacknowledged(c->sink.fd, &held))
         return c->out_bytes;
-    uint64_t bytes = (uint64_t)held;
-    return bytes < c->out_bytes ? c->out_bytes - bytes : 0;
+    return held < c->out_bytes ? c->out_bytes - held : 0;
 }
 
 static void check_reader(struct conn *c)
 {
     const struct config *config = c->worker->config;
-    if (write_queue_empty(&c->out)) {
+    if (write_queue_empty(&c->out) || cold_read_waits(&c->cold)) {
         c->writing.since_ms = 0;
         return;
     }
@@ -80,8 +78,8 @@ static void check_body(struct conn *c)
 static void check_half_closed(struct conn *c)
 {
     uint64_t last_ms = c->out_ms > c->since_ms ? c->out_ms : c->since_ms;
-    if (!c->half_closed || !write_queue_empty(&c->out) ||
-        acknowledged(c) < c->out_bytes)
+    bool rests = write_queue_empty(&c->out) || cold_read_waits(&c->cold);
+    if (!c->half_closed || !rests || acknowledged(c) < c->out_bytes)
         return;
     if (c->worker->now_ms - last_ms >= HALF_CLOSED_MS)
         conn_close(c, CLOSE_PEER_CLOSED);
@@ -133,6 +131,7 @@ void conn_check_deadline(struct conn *c)
         break;
     case CONN_FLUSH:
         check_reader(c);
+        check_half_closed(c);
         break;
     case CONN_LINGER:
         if (late(c, config->linger_timeout_ms))

@@ -43,6 +43,8 @@ static bool read_some(struct conn *c, size_t bytes_max)
     ssize_t n = recv(c->sink.fd, buffer, bytes_max, MSG_DONTWAIT);
     if (n > 0) {
         c->may_read = false;
+        if (c->state == CONN_EXCHANGE)
+            knob_observe_size(&c->worker->read_size, bytes_max, (size_t)n);
         c->readable = (size_t)n == bytes_max || c->half_closed;
         c->in_bytes += (uint64_t)n;
         c->in = (struct str){buffer, (size_t)n};
@@ -88,7 +90,25 @@ static void wake(struct exchange *x)
     worker_ready(c->worker, &c->ready);
 }
 
-static const struct carrier_ops carrier_ops = {.wake = wake};
+static bool is_loopback(const struct sockaddr_in6 *peer)
+{
+    struct sockaddr_in in;
+    if (peer->sin6_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&peer->sin6_addr);
+    memcpy(&in, peer, sizeof in);
+    return ntohl(in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+static bool from_loopback(const struct exchange *x)
+{
+    const struct conn *c = x->carrier;
+    return is_loopback(&c->peer);
+}
+
+static const struct carrier_ops carrier_ops = {
+    .wake = wake,
+    .from_loopback = from_loopback,
+};
 
 static bool attach_exchange(struct conn *c)
 {
@@ -127,6 +147,8 @@ bool step_idle(struct conn *c)
         return false;
     }
     conn_enter(c, CONN_HEAD);
+    if (c->x->charged == 0)
+        conn_refuse(c, 503, "short of memory; try again later");
     return true;
 }
 
@@ -229,6 +251,7 @@ bool step_head(struct conn *c)
         return false;
     case FLOW_DONE:
         conn_enter(c, CONN_EXCHANGE);
+        exchange_settle(x);
         dispatch(c);
         if (x->req.body_done && x->body)
             (void)exchange_feed_body(x, NULL, 0, &used);
@@ -247,7 +270,8 @@ static void read_body(struct conn *c)
 {
     struct exchange *x = c->x;
     size_t room = exchange_body_room(x);
-    size_t want = room < READ_BODY_BYTES ? room : READ_BODY_BYTES;
+    size_t size = knob_value(&c->worker->read_size);
+    size_t want = room < size ? room : size;
     if (room == 0 || !take_input(c, want))
         return;
     size_t used = 0;

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -57,10 +59,31 @@ static enum flow plain_send_file(struct sink *s, const struct file_range *range,
     return n > 0 ? FLOW_DONE : error_result();
 }
 
+/* Setting it, set or not, sends what MSG_MORE held back: tcp(7). */
+static void plain_push(struct sink *s)
+{
+    int on = 1;
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 const struct sink_ops sink_plain_ops = {
     .send = plain_send,
     .send_file = plain_send_file,
+    .push = plain_push,
 };
+
+static enum flow flush_file(struct sink *s, const struct file_range *range,
+                            uint64_t bytes_max, uint64_t *ret_sent)
+{
+    if (s->warm)
+        bytes_max = s->warm(s, range, bytes_max);
+    if (bytes_max == 0) {
+        if (s->ops->push)
+            s->ops->push(s);
+        return FLOW_FULL;
+    }
+    return s->ops->send_file(s, range, bytes_max, ret_sent);
+}
 
 /* One system call's worth from the head of the queue. */
 static enum flow flush_head(struct sink *s, struct write_queue *q,
@@ -70,16 +93,16 @@ static enum flow flush_head(struct sink *s, struct write_queue *q,
     struct write_view view;
     write_queue_peek(q, iov, FLUSH_IOV_MAX, &view);
     if (view.file)
-        return s->ops->send_file(s, view.file, file_max, ret_sent);
+        return flush_file(s, view.file, file_max, ret_sent);
     size_t sent = 0;
     enum flow r = s->ops->send(s, view.iov, view.iov_n, view.more, &sent);
     *ret_sent = sent;
     return r;
 }
 
-enum flow sink_flush(struct sink *s, struct write_queue *q, uint64_t *ret_sent)
+static enum flow flush_share(struct sink *s, struct write_queue *q,
+                             uint64_t share, uint64_t *ret_sent)
 {
-    uint64_t share = TURN_FILE_BYTES;
     *ret_sent = 0;
     while (!write_queue_empty(q)) {
         uint64_t sent = 0;
@@ -91,4 +114,15 @@ enum flow sink_flush(struct sink *s, struct write_queue *q, uint64_t *ret_sent)
             return r;
     }
     return FLOW_DONE;
+}
+
+enum flow sink_flush(struct sink *s, struct write_queue *q, uint64_t *ret_sent)
+{
+    uint64_t share = s->share ? knob_value(s->share) : TURN_FILE_BYTES;
+    bool could_fill = q->file_len >= share;
+    enum flow r = flush_share(s, q, share, ret_sent);
+    bool cold = r == FLOW_FULL && *ret_sent < share;
+    if (s->share && could_fill && !cold)
+        knob_observe_size(s->share, share, *ret_sent);
+    return r;
 }

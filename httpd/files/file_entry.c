@@ -1,11 +1,11 @@
 #include "httpd/files/file_entry.h"
 
+#include "buffers/file_residency.h"
 #include "httpd/files/mime.h"
 #include "httpd/http/route.h"
 #include "parser/http_date.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -229,24 +229,40 @@ static bool write_policy(struct bytes *out, const struct file_entry *e,
     return ok;
 }
 
-/* Appends the content of a small file. A file that got shorter meanwhile is
- * sent from its descriptor, which finds that out by itself. */
-static bool copy_body(struct file_variant *v)
+static bool small(const struct file_variant *v)
+{
+    return v->size <= FILE_BODY_COPY_MAX;
+}
+
+static void add_body(struct file_variant *v, char *room)
+{
+    bytes_commit(&v->text, (size_t)v->size);
+    v->body = (struct str){room, (size_t)v->size};
+    v->has_body = true;
+}
+
+void file_entry_take_body(struct file_variant *v, struct str content)
 {
     char *room;
-    size_t held = 0;
-    if (bytes_reserve(&v->text, v->size, &room) != FLOW_DONE)
-        return false;
-    while (held < v->size) {
-        ssize_t n = pread(v->fd, room + held, v->size - held, (off_t)held);
-        if (n <= 0 && !(n < 0 && errno == EINTR))
-            break;
-        held += n > 0 ? (size_t)n : 0;
-    }
-    v->has_body = held == v->size;
-    if (v->has_body)
-        bytes_commit(&v->text, held);
-    return true;
+    assert(small(v));
+    if (v->has_body || content.len != v->size ||
+        bytes_reserve(&v->text, content.len, &room) != FLOW_DONE)
+        return;
+    if (content.len > 0)
+        memcpy(room, content.at, content.len);
+    add_body(v, room);
+}
+
+/* Reads a small file behind its lines when all of it is in the page cache.
+ * What is not, or is shorter than it was, leaves from the descriptor. */
+static void copy_body(struct file_variant *v)
+{
+    size_t size = (size_t)v->size;
+    char *room;
+    if (bytes_reserve(&v->text, size, &room) != FLOW_DONE)
+        return;
+    if (size == 0 || file_read_resident(v->fd, room, size, 0) == (ssize_t)size)
+        add_body(v, room);
 }
 
 static struct str slice(const struct bytes *b, size_t from, size_t to)
@@ -263,7 +279,6 @@ static void set_views(struct file_variant *v, const struct layout *l)
     v->lines_parts = slice(text, l->parts, l->end);
     v->lines_304 = slice(text, l->lines_304, l->end);
     v->validators.etag = slice(text, l->etag, l->etag_end);
-    v->body = slice(text, l->end, text->len);
 }
 
 static bool write_variant(struct file_entry *e, enum coding c,
@@ -277,9 +292,13 @@ static bool write_variant(struct file_entry *e, enum coding c,
         !write_validators(&v->text, v, c, &l) ||
         !write_policy(&v->text, e, config, &l))
         return false;
-    if (c != CODING_GZIP_MADE && v->size <= FILE_BODY_COPY_MAX && !copy_body(v))
+    char *room; /* now, so that the views stay good when the body follows */
+    bool holds = c != CODING_GZIP_MADE && small(v);
+    if (holds && bytes_reserve(&v->text, (size_t)v->size, &room) != FLOW_DONE)
         return false;
     set_views(v, &l);
+    if (holds)
+        copy_body(v);
     return true;
 }
 
@@ -412,6 +431,8 @@ struct file_range file_entry_range(struct file_entry *e,
 {
     assert(v->fd >= 0 && len > 0);
     assert(pos < v->size && len <= v->size - pos);
+    if (small(v) && !v->has_body)
+        copy_body(&e->variants[v - e->variants]);
     return (struct file_range){
         .fd = v->fd,
         .pos = pos,

@@ -9,7 +9,9 @@
  *              ^ lines        ^ lines_parts                ^ lines_304
  *
  * Promise    nothing in it changes once it is loaded, so whoever holds a
- *            reference keeps the file that it began with. A file beside FILE
+ *            reference keeps the file that it began with; only the body of a
+ *            small file is taken in later when it was not in the page cache,
+ *            and no view moves thereby. A file beside FILE
  *            (FILE.br) that is older than FILE, by the second, is stale and
  *            counts as absent. The tag is "HASH-SIZE", in hex: HASH is of
  *            device, inode, size, modification and change time, so a file
@@ -18,7 +20,8 @@
  * Limits     FILE_LINES_BYTES_MAX of head lines; files up to
  *            FILE_BODY_COPY_MAX bytes are kept in memory as well.
  * Owns       its descriptors and texts, until the last reference goes.
- * Threads    one: its worker's. Loading may wait for the disk.
+ * Threads    one: its worker's. Loading may wait for the disk where it looks
+ *            names up, and never for content.
  * Source     RFC 9110 sections 8.8, 12.5.5, 15.4.5. */
 #ifndef HTTPD_FILES_FILE_ENTRY_H
 #define HTTPD_FILES_FILE_ENTRY_H
@@ -58,6 +61,7 @@ struct file_variant {
     struct str lines_304;
     struct str body; /* the whole content, when has_body */
     bool has_body;
+    bool body_asked;   /* an I/O thread is fetching it: file_body.h */
     struct bytes text; /* what the views above point into */
 };
 
@@ -92,7 +96,13 @@ bool file_entry_current(const struct file_entry *e, const struct route *route);
 struct file_entry *file_entry_ref(struct file_entry *e);
 void file_entry_unref(struct file_entry *e);
 
-/* Bytes of a variant for the write queue, holding a reference. len >= 1. */
+/* Takes the content of a small file, unless it is there; what is not all of
+ * it is left out. */
+void file_entry_take_body(struct file_variant *v, struct str content);
+
+/* Bytes of a variant for the write queue, holding a reference. len >= 1. Of a
+ * small file whose body is not in memory yet it is read, without waiting, for
+ * those who ask next. */
 struct file_range file_entry_range(struct file_entry *e,
                                    const struct file_variant *v, uint64_t pos,
                                    uint64_t len);

@@ -1,6 +1,8 @@
 #include "httpd/files/files.h"
 
 #include "buffers/bytes.h"
+#include "httpd/files/direct_source.h"
+#include "httpd/files/file_body.h"
 #include "httpd/files/file_cache.h"
 #include "httpd/files/file_entry.h"
 #include "httpd/files/file_gzip.h"
@@ -115,6 +117,9 @@ static void send_slice(struct exchange *x, struct file_entry *e,
         response_send_empty(x);
         return;
     }
+    if (direct_source_send(x, e, v, pos, len))
+        return;
+    file_body_fetch(e, v, x->worker->io);
     struct file_range range = file_entry_range(e, v, pos, len);
     response_send_file(x, &range);
 }

@@ -1,5 +1,6 @@
 #include "httpd/files/multipart.h"
 
+#include "httpd/files/direct_source.h"
 #include "httpd/files/file_entry.h"
 #include "httpd/files/mime.h"
 #include "httpd/http/response.h"
@@ -19,7 +20,8 @@ struct multipart {
     struct file_entry *entry;
     const struct file_variant *variant;
     struct ranges ranges;
-    size_t next; /* the part to push */
+    size_t next;                  /* the part to push */
+    struct direct_source *direct; /* the rest of its bytes, or NULL */
     char boundary[BOUNDARY_BYTES + 1];
 };
 
@@ -60,16 +62,32 @@ static enum flow push_part(struct multipart *m, struct exchange *x)
     enum flow result = exchange_push(x, (struct str){head, len});
     if (result != FLOW_DONE || i == m->ranges.n)
         return result;
-    struct file_range range = file_entry_range(
-        m->entry, m->variant, m->ranges.at[i].pos, m->ranges.at[i].len);
+    const struct byte_range *r = &m->ranges.at[i];
+    m->direct = direct_source_new(x, m->entry, m->variant, r->pos, r->len);
+    if (m->direct != NULL)
+        return FLOW_DONE;
+    struct file_range range =
+        file_entry_range(m->entry, m->variant, r->pos, r->len);
     return exchange_push_file(x, &range);
 }
 
-/* One part, or the end behind them, each time. */
+static enum flow pull_direct(struct multipart *m, struct exchange *x)
+{
+    enum flow result = direct_source_pull(m->direct, x);
+    if (result != FLOW_END)
+        return result;
+    direct_source_stop(m->direct);
+    m->direct = NULL;
+    return FLOW_DONE;
+}
+
+/* One part, or some of its bytes, or the end behind them, each time. */
 static enum flow pull(void *self, struct exchange *x)
 {
     struct multipart *m = self;
     assert(m->next <= m->ranges.n);
+    if (m->direct != NULL)
+        return pull_direct(m, x);
     if (push_part(m, x) != FLOW_DONE) {
         x->failure = FAILURE_RESET;
         return FLOW_FAILED;
@@ -80,6 +98,7 @@ static enum flow pull(void *self, struct exchange *x)
 static void stop(void *self)
 {
     struct multipart *m = self;
+    direct_source_stop(m->direct);
     file_entry_unref(m->entry);
     free(m);
 }

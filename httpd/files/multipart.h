@@ -7,7 +7,8 @@
  *
  * Promise    the length is known beforehand; the boundary is random, so that
  *            nobody can put it into a file.
- * Limits     RANGES_MAX parts; their bytes leave by sendfile().
+ * Limits     RANGES_MAX parts; their bytes leave by sendfile(), or as
+ *            direct_source.h has it.
  * Threads    the loop thread.
  * Source     RFC 9110 section 14.6, RFC 2046 section 5.1. */
 #ifndef HTTPD_FILES_MULTIPART_H

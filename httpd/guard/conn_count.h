@@ -17,6 +17,7 @@ enum conn_admission {
     CONN_ADMITTED,
     CONN_TOO_MANY,         /* the cap in all is reached */
     CONN_ADDRESS_TOO_MANY, /* the cap per address is reached */
+    CONN_SHORT_OF_MEMORY,  /* the budget has none for new connections */
 };
 
 /* NULL when out of memory. */
@@ -27,7 +28,7 @@ void conn_count_free(struct conn_count *count);
 /* The key of an address: what connections are counted by. */
 uint64_t conn_count_key(const struct sockaddr_storage *addr);
 
-/* Counts one in, or says why not. */
+/* Counts one in, or says why not; it knows nothing of memory. */
 enum conn_admission conn_count_enter(struct conn_count *count, uint64_t key);
 
 /* Counts one out that was admitted. */

@@ -1,5 +1,6 @@
 #include "httpd/http/exchange.h"
 
+#include "buffers/budget_purse.h"
 #include "httpd/config/config.h"
 #include "httpd/http/gzip_filter.h"
 #include "httpd/http/response.h"
@@ -60,6 +61,27 @@ static void stop_body(struct exchange *x)
         ops->stop(x->body_self);
 }
 
+void exchange_charge(struct exchange *x)
+{
+    size_t bytes = sizeof *x + x->req.storage.max;
+    assert(x->charged == 0);
+    if (budget_purse_take(&x->worker->accepted, bytes))
+        x->charged = bytes;
+}
+
+static void charge_less(struct exchange *x, size_t bytes)
+{
+    if (x->charged <= bytes)
+        return;
+    budget_purse_give(&x->worker->accepted, x->charged - bytes);
+    x->charged = bytes;
+}
+
+void exchange_settle(struct exchange *x)
+{
+    charge_less(x, sizeof *x + x->req.storage.cap);
+}
+
 void exchange_reset(struct exchange *x)
 {
     assert(x->magic == EXCHANGE_MAGIC);
@@ -70,6 +92,7 @@ void exchange_reset(struct exchange *x)
     x->gzip_bytes = 0;
     request_reset(&x->req);
     bytes_trim(&x->req.storage, REQUEST_KEEP_BYTES);
+    charge_less(x, 0);
     bytes_reset(&x->trailers);
     x->route = NULL;
     x->carrier_ops = NULL;
@@ -151,6 +174,21 @@ enum flow exchange_push_file(struct exchange *x, const struct file_range *range)
     }
     x->sent += range->len;
     return keep_or_break(x, write_queue_push_file(x->out, range));
+}
+
+enum flow exchange_push_block(struct exchange *x, struct block *block,
+                              size_t at, size_t len)
+{
+    assert(x->head_sent && !x->finished);
+    assert(!x->gzip && x->framing != FRAMING_CHUNKED);
+    if (beyond_length(x, len))
+        x->broken = true;
+    if (x->broken || x->framing == FRAMING_NONE) {
+        block_unref(block);
+        return x->broken ? FLOW_FAILED : FLOW_DONE;
+    }
+    x->sent += len;
+    return keep_or_break(x, write_queue_push_block(x->out, block, at, len));
 }
 
 enum flow exchange_push_raw(struct exchange *x, struct str piece)

@@ -33,9 +33,11 @@ struct source_ops {
     const char *name;
 
     /* Pushes at most exchange_room(x) bytes. DONE: pushed something. AGAIN:
-     * nothing now, exchange_wake() will be called. END: that was all (bytes
-     * may have been pushed in the same call). FAILED: the response cannot be
-     * completed; the connection ends as x->failure says. */
+     * nothing now, exchange_wake() will be called, or more than
+     * sendfile_chunk_max of files is queued: it is pulled each time before
+     * so much is sent. END: that was all (bytes may have been pushed in the
+     * same call). FAILED: the response cannot be completed; the connection
+     * ends as x->failure says. */
     enum flow (*pull)(void *self, struct exchange *x);
 
     /* Frees self. The last call, whatever happened. */
@@ -77,6 +79,9 @@ enum framing {
 /* What carries an exchange: what it may ask of its connection. */
 struct carrier_ops {
     void (*wake)(struct exchange *x);
+
+    /* Whether the client is on this machine. */
+    bool (*from_loopback)(const struct exchange *x);
 };
 
 #define EXCHANGE_MAGIC 0x5c11ce01u
@@ -113,6 +118,7 @@ struct exchange {
     uint64_t body_bytes_max; /* the route's; a longer body gives 413 */
     bool continue_wanted;    /* 100 Continue is still to be sent */
     uint64_t started_ms;
+    size_t charged; /* bytes of the budget; 0: there were none for it */
 };
 
 /* Bytes that the source may push now. */
@@ -127,6 +133,12 @@ enum flow exchange_push(struct exchange *x, struct str piece);
  * owner in any case. */
 enum flow exchange_push_file(struct exchange *x,
                              const struct file_range *range);
+
+/* Pushes bytes [at, at + len) of a block that nobody writes any more (length
+ * framed, never filtered); takes over a reference in any case. An empty queue
+ * takes more than exchange_room(): see write_queue_push_block(). */
+enum flow exchange_push_block(struct exchange *x, struct block *block,
+                              size_t at, size_t len);
 
 /* Bytes that go out as they are, past the framing: the lab's broken chunks. */
 enum flow exchange_push_raw(struct exchange *x, struct str piece);
@@ -158,6 +170,14 @@ void exchange_defer(struct exchange *x, const struct source_ops *ops,
 /* NULL when out of memory. */
 struct exchange *exchange_new(struct worker *w);
 void exchange_free(struct exchange *x);
+
+/* Takes all that a request may come to hold from the budget. When there is not
+ * so much, charged stays 0, and the request is to be refused. Given back by
+ * exchange_reset(). */
+void exchange_charge(struct exchange *x);
+
+/* The head is complete, so that what is held is known: gives back the rest. */
+void exchange_settle(struct exchange *x);
 
 /* Stops source and body and makes it ready for the next request. */
 void exchange_reset(struct exchange *x);

@@ -234,6 +234,8 @@ static void send_error_args(struct exchange *x, const char *format,
     text[n++] = '\n';
     response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
     response_header(x, "X-Content-Type-Options", STR("nosniff"));
+    if (x->status == 503 || x->status == 429)
+        response_headerf(x, "Retry-After", "%u", RETRY_AFTER_SECONDS);
     response_send_bytes(x, (struct str){text, (size_t)n});
 }
 

@@ -51,7 +51,8 @@ void response_send_gzip(struct exchange *x, const struct source_ops *ops,
                         void *self, int level);
 
 /* An error in one line of plain text that says what is wrong and what would
- * be right; nothing begun before is kept. */
+ * be right, of 429 and 503 also when to come back; nothing begun before is
+ * kept. */
 void response_error(struct exchange *x, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

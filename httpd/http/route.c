@@ -1,6 +1,7 @@
 #include "httpd/http/route.h"
 
 #include "httpd/files/files.h"
+#include "httpd/observe/status.h"
 #include "httpd/sources/lab.h"
 
 #include <assert.h>
@@ -27,8 +28,8 @@ static bool prepare(struct route *r, const struct route_config *config,
     r->prefix = str_from(config->prefix);
     r->config = config;
     r->root_fd = -1;
-    if (config->lab) {
-        r->handle = lab_handle;
+    if (config->lab || config->status) {
+        r->handle = config->lab ? lab_handle : status_handle;
         return true;
     }
     r->handle = files_handle;

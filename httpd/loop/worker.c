@@ -7,12 +7,14 @@
 #include "httpd/http/exchange.h"
 #include "httpd/http/response.h"
 #include "httpd/limits.h"
+#include "httpd/loop/io_pool.h"
 #include "httpd/loop/listener.h"
 #include "httpd/observe/access_log.h"
 #include "httpd/observe/log.h"
 
 #include <assert.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -87,11 +89,15 @@ static void sweep(void *arg)
     conn_sweep(w);
     listener_sweep(w);
     file_cache_sweep(w->file_cache, w->now_ms);
+    block_pool_sweep(&w->pool, w->now_ms);
+    budget_purse_settle(&w->accepted);
     if (w->access_log)
-        access_log_flush(w->access_log);
+        access_log_tick(w->access_log);
     stop_when_drained(w);
     if (w->ready_head)
         timer_start(&w->ready_timer, 0); /* in case that failed for memory */
+    if (w->on_sweep)
+        w->on_sweep(w->on_sweep_arg, w->now_ms);
     timer_start(&w->sweep, SWEEP_MS);
 }
 
@@ -144,34 +150,86 @@ static struct event_base *base_new(void)
     return base;
 }
 
-static bool start_parts(struct worker *w, size_t files_max)
+/* The start is the middle of what used to be fixed. */
+static void init_sizes(struct worker *w)
+{
+    const struct config *config = w->config;
+    w->read_size = (struct knob){.kind = KNOB_SIZE,
+                                 .min = config->read_size_min,
+                                 .max = config->read_size_max,
+                                 .value = READ_BODY_BYTES};
+    w->read_buffer_bytes = config->read_size_max;
+    if (w->read_buffer_bytes < READ_BODY_BYTES)
+        w->read_buffer_bytes = READ_BODY_BYTES;
+    w->send_size = (struct knob){.kind = KNOB_SIZE,
+                                 .min = config->sendfile_chunk_min,
+                                 .max = config->sendfile_chunk_max,
+                                 .value = TURN_FILE_BYTES};
+}
+
+static bool start_parts(struct worker *w, const struct worker_share *share)
 {
     const struct config *config = w->config;
     w->base = base_new();
     w->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    w->file_cache = file_cache_new(files_max, config->file_cache_check_ms);
-    if (!w->base || w->command_fd < 0 || !w->file_cache)
+    w->read_buffer = malloc(w->read_buffer_bytes);
+    w->file_cache = file_cache_new(w->files_max, config->file_cache_check_ms);
+    if (!w->base || w->command_fd < 0 || !w->read_buffer || !w->file_cache)
         return false;
-    return access_log_open(&w->access_log, config->access_log);
+    w->io = io_done_new(share->io_pool, w, w->id);
+    return w->io && access_log_open(&w->access_log, config->access_log);
 }
 
-struct worker *worker_new(const struct config *config,
-                          const struct route_table *routes,
-                          struct conn_count *conn_count,
-                          const struct descriptor_shares *shares)
+uint32_t worker_pool_keep(uint64_t keep_bytes, enum block_class c)
+{
+    return (uint32_t)(keep_bytes / BLOCK_CLASSES / block_class_bytes(c));
+}
+
+/* The damaged block is out of use already; the others serve on. */
+static void on_fault(void *arg, const struct block_fault_report *report)
+{
+    (void)arg;
+    log_line(LOG_ERROR, "%s: a block of %s, borrowed by %s: %s", report->pool,
+             block_class_name(report->class), report->borrower,
+             block_fault_text(report->fault));
+}
+
+static void init_pool(struct worker *w)
+{
+    char name[BLOCK_POOL_NAME_BYTES];
+    snprintf(name, sizeof name, "worker/%zu/pool", w->id);
+    struct block_pool_config pool = {
+        .name = name,
+        .budget = w->budget,
+        .leak_ms = w->config->leak_after_ms,
+        .track_all = BLOCKS_TRACKED,
+        .on_fault = on_fault,
+    };
+    for (unsigned c = 0; c < BLOCK_CLASSES; c++)
+        pool.keep_max[c] =
+            worker_pool_keep(w->config->pool_keep, (enum block_class)c);
+    block_pool_init(&w->pool, &pool);
+}
+
+struct worker *worker_new(size_t id, const struct worker_share *share)
 {
     struct worker *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    w->config = config;
-    w->routes = routes;
-    w->conn_count = conn_count;
-    w->refused_max = shares->refused;
+    w->id = id;
+    w->config = share->config;
+    w->routes = share->routes;
+    w->conn_count = share->conn_count;
+    w->budget = share->budget;
+    w->refused_max = share->descriptors->refused;
+    w->files_max = share->descriptors->files;
     w->command_fd = -1;
     w->ready_tail = &w->ready_head;
-    block_pool_init(&w->pool, POOL_KEEP_BYTES);
+    budget_purse_init(&w->accepted, w->budget, BUDGET_ACCEPTED);
+    init_pool(w);
+    init_sizes(w);
     bytes_init(&w->head, RESPONSE_HEAD_BYTES_MAX);
-    if (!start_parts(w, shares->files)) {
+    if (!start_parts(w, share)) {
         worker_free(w);
         return NULL;
     }
@@ -191,6 +249,7 @@ struct worker *worker_new(const struct config *config,
 static void stop_parts(struct worker *w)
 {
     listener_close_all(w);
+    io_done_drain(w->io);
     conn_close_all(w);
     while (w->free_exchanges) {
         struct exchange *x = w->free_exchanges;
@@ -200,28 +259,32 @@ static void stop_parts(struct worker *w)
     timer_fini(&w->sweep);
     timer_fini(&w->ready_timer);
     event_del(&w->command_event);
-    event_base_free(w->base);
 }
 
 void worker_free(struct worker *w)
 {
     if (!w)
         return;
-    if (w->base && w->sweep.fire)
+    block_pool_own(&w->pool); /* its own thread has ended */
+    if (w->sweep.fire)
         stop_parts(w);
-    else if (w->base)
+    io_done_free(w->io);
+    if (w->base)
         event_base_free(w->base);
     file_cache_free(w->file_cache);
     access_log_close(w->access_log);
     if (w->command_fd >= 0)
         close(w->command_fd);
     block_pool_fini(&w->pool);
+    budget_purse_fini(&w->accepted);
     bytes_fini(&w->head);
+    free(w->read_buffer);
     free(w);
 }
 
 bool worker_run(struct worker *w)
 {
+    block_pool_own(&w->pool);
     bool failed = event_base_dispatch(w->base) < 0;
     if (failed)
         log_line(LOG_ERROR, "the event loop failed");
@@ -233,10 +296,14 @@ bool worker_run(struct worker *w)
 struct exchange *worker_exchange_get(struct worker *w)
 {
     struct exchange *x = w->free_exchanges;
-    if (!x)
-        return exchange_new(w);
-    w->free_exchanges = x->next;
-    w->free_exchanges_n--;
+    if (x) {
+        w->free_exchanges = x->next;
+        w->free_exchanges_n--;
+    } else {
+        x = exchange_new(w);
+    }
+    if (x)
+        exchange_charge(x);
     return x;
 }
 

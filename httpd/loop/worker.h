@@ -1,14 +1,17 @@
 /* worker.h - one thread, one event base, and what its connections share.
  *
  * Promise    a connection never changes its worker, so nothing here is locked.
- * Owns       base, read buffer, block pool, free exchanges, file
- *            cache, access log buffer. Configuration and routes are borrowed.
+ * Owns       base, read buffer, block pool, free exchanges, file cache, access
+ *            log buffer, its end of the I/O pool. What is in struct
+ *            worker_share is borrowed.
  * Threads    the worker's own, except worker_command(), which any thread may
  *            call: one atomic and an eventfd. */
 #ifndef HTTPD_LOOP_WORKER_H
 #define HTTPD_LOOP_WORKER_H
 
+#include "buffers/advisor.h"
 #include "buffers/block_pool.h"
+#include "buffers/budget_purse.h"
 #include "buffers/bytes.h"
 #include "buffers/str.h"
 #include "httpd/loop/timer.h"
@@ -20,6 +23,7 @@
 #include <stdint.h>
 
 struct access_log;
+struct budget;
 struct config;
 struct conn;
 struct conn_count;
@@ -27,9 +31,10 @@ struct descriptor_shares;
 struct event_base;
 struct exchange;
 struct file_cache;
+struct inventory;
+struct io_done;
+struct io_pool;
 struct route_table;
-
-#define WORKER_READ_BYTES (64u << 10)
 
 enum worker_command {
     WORKER_RUN,
@@ -45,11 +50,26 @@ struct ready {
     void (*run)(struct ready *r);
 };
 
+/* What all workers share; it outlives them. */
+struct worker_share {
+    const struct config *config;
+    const struct route_table *routes;
+    const struct descriptor_shares *descriptors;
+    struct conn_count *conn_count;
+    struct budget *budget;
+    struct io_pool *io_pool;
+};
+
 struct worker {
+    size_t id;
     struct event_base *base;
     const struct config *config;
     const struct route_table *routes;
     struct conn_count *conn_count; /* shared by all workers */
+    struct budget *budget;         /* shared, too */
+    struct budget_purse accepted;  /* of it, for requests */
+    struct io_done *io;            /* what I/O threads have finished */
+    struct inventory *inventory;   /* that it is in, or NULL; shared, too */
 
     uint64_t now_ms;
     int64_t now_seconds;
@@ -68,6 +88,7 @@ struct worker {
     size_t free_exchanges_n;
     struct block_pool pool;
     struct file_cache *file_cache;
+    size_t files_max;
     struct access_log *access_log; /* NULL when off */
     struct bytes head;             /* a response head is built here */
 
@@ -80,14 +101,18 @@ struct worker {
     bool draining;
     uint64_t drain_deadline_ms;
 
-    char read_buffer[WORKER_READ_BYTES];
+    struct knob read_size; /* bytes of one body read, up to read_size_max */
+    struct knob send_size; /* bytes of a file in one turn */
+    char *read_buffer;
+    size_t read_buffer_bytes; /* read_size_max, READ_BODY_BYTES at least */
+
+    /* Called in each sweep, once all else is done; may be NULL. */
+    void (*on_sweep)(void *arg, uint64_t now_ms);
+    void *on_sweep_arg;
 };
 
 /* Everything but the listeners. NULL when out of memory or descriptors. */
-struct worker *worker_new(const struct config *config,
-                          const struct route_table *routes,
-                          struct conn_count *conn_count,
-                          const struct descriptor_shares *shares);
+struct worker *worker_new(size_t id, const struct worker_share *share);
 void worker_free(struct worker *w);
 
 /* Runs the loop until a command ends it. False: it failed, the log says so. */
@@ -96,6 +121,10 @@ bool worker_run(struct worker *w);
 /* Tells the worker what to do; any thread. */
 void worker_command(struct worker *w, enum worker_command command);
 
+/* Blocks of a class that a pool keeps of keep_bytes: each class has an equal
+ * share of the bytes. */
+uint32_t worker_pool_keep(uint64_t keep_bytes, enum block_class c);
+
 /* Queues r to run before the loop waits again; once however often asked. */
 void worker_ready(struct worker *w, struct ready *r);
 void worker_unready(struct worker *w, struct ready *r);
@@ -103,7 +132,8 @@ void worker_unready(struct worker *w, struct ready *r);
 /* Reads the clocks. Called once for every event. */
 void worker_tick(struct worker *w);
 
-/* A request and its response to use, or NULL; give it back when done. */
+/* A request and its response to use, charged to the budget (charged 0: it could
+ * not be), or NULL; give it back when done. */
 struct exchange *worker_exchange_get(struct worker *w);
 void worker_exchange_put(struct worker *w, struct exchange *x);
 

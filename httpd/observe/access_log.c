@@ -1,8 +1,10 @@
 #include "httpd/observe/access_log.h"
 
+#include "buffers/batch.h"
 #include "buffers/bytes.h"
 #include "httpd/observe/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,11 +14,56 @@
 
 #define FIELD_BYTES_MAX 512u
 
+/* The longest line: three fields at four bytes a byte, and the rest. */
+#define LINE_BYTES_MAX (3 * 4 * FIELD_BYTES_MAX + 512)
+
+static_assert(LINE_BYTES_MAX < ACCESS_LOG_BYTES, "a line fits into a batch");
+
 struct access_log {
     int fd;
-    struct bytes lines;
+    struct batch lines;
     uint64_t lost; /* lines since the last report */
 };
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static enum flow write_all(void *arg, struct str bytes, uint64_t records_n,
+                           size_t *ret_taken)
+{
+    const struct access_log *log = arg;
+    struct str left = bytes;
+    (void)records_n;
+    while (left.len > 0) {
+        ssize_t n = write(log->fd, left.at, left.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            log_line(LOG_ERROR, "access log: %s; %zu bytes of it are lost",
+                     strerror(errno), left.len);
+            break;
+        }
+        left = str_skip(left, (size_t)n);
+    }
+    *ret_taken = bytes.len - left.len;
+    return left.len == 0 ? FLOW_DONE : FLOW_FAILED;
+}
+
+static void start_batch(struct access_log *log)
+{
+    struct batch_config config = {
+        .bytes_max = ACCESS_LOG_BYTES,
+        .delay_us_max = ACCESS_LOG_DELAY_MS * UINT64_C(1000),
+        .now_us = now_us,
+        .flush = write_all,
+        .flush_arg = log,
+    };
+    batch_init(&log->lines, &config);
+}
 
 bool access_log_open(struct access_log **ret_log, const char *where)
 {
@@ -35,7 +82,7 @@ bool access_log_open(struct access_log **ret_log, const char *where)
         free(log);
         return false;
     }
-    bytes_init(&log->lines, ACCESS_LOG_BYTES);
+    start_batch(log);
     *ret_log = log;
     return true;
 }
@@ -45,31 +92,35 @@ void access_log_close(struct access_log *log)
     if (!log)
         return;
     access_log_flush(log);
+    batch_fini(&log->lines);
     close(log->fd);
-    bytes_fini(&log->lines);
     free(log);
+}
+
+static void report_lost(struct access_log *log)
+{
+    if (log->lost == 0)
+        return;
+    log_line(LOG_WARN, "access log: %llu lines lost",
+             (unsigned long long)log->lost);
+    log->lost = 0;
+}
+
+void access_log_tick(struct access_log *log)
+{
+    (void)batch_tick(&log->lines);
+    report_lost(log);
 }
 
 void access_log_flush(struct access_log *log)
 {
-    struct str left = bytes_view(&log->lines);
-    while (left.len > 0) {
-        ssize_t n = write(log->fd, left.at, left.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            log_line(LOG_ERROR, "access log: %s; %zu bytes of it are lost",
-                     strerror(errno), left.len);
-            break;
-        }
-        left = str_skip(left, (size_t)n);
-    }
-    bytes_reset(&log->lines);
-    if (log->lost > 0) {
-        log_line(LOG_WARN, "access log: %llu lines lost",
-                 (unsigned long long)log->lost);
-        log->lost = 0;
-    }
+    (void)batch_flush(&log->lines);
+    report_lost(log);
+}
+
+const struct batch *access_log_batch(const struct access_log *log)
+{
+    return log ? &log->lines : NULL;
 }
 
 /* A field as the log shows it: quotes, backslashes and what is not printable
@@ -108,17 +159,15 @@ static void put_line(struct bytes *out, const struct access_entry *e)
                        (unsigned long long)(e->took_ms % 1000));
 }
 
-/* The longest line: three fields at four bytes a byte, and the rest. */
-#define LINE_BYTES_MAX (3 * 4 * FIELD_BYTES_MAX + 512)
-
 void access_log_add(struct access_log *log, const struct access_entry *entry)
 {
-    char *room;
-    if (ACCESS_LOG_BYTES - log->lines.len < LINE_BYTES_MAX)
-        access_log_flush(log);
-    if (bytes_reserve(&log->lines, LINE_BYTES_MAX, &room) != FLOW_DONE) {
+    char *room; /* one more, for formatting ends with a NUL */
+    if (batch_reserve(&log->lines, LINE_BYTES_MAX + 1, &room) != FLOW_DONE) {
         log->lost++;
         return;
     }
-    put_line(&log->lines, entry);
+    struct bytes line = {
+        .data = room, .cap = LINE_BYTES_MAX, .max = LINE_BYTES_MAX};
+    put_line(&line, entry);
+    (void)batch_commit(&log->lines, line.len);
 }

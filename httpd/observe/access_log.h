@@ -5,8 +5,10 @@
  *
  * Promise    lines are whole: one write(2) carries whole lines only. The last
  *            field is seconds from the request's head to its end.
- * Limits     ACCESS_LOG_BYTES buffered per worker; then, and at every sweep,
- *            it is written. What cannot be written is counted and reported.
+ * Limits     ACCESS_LOG_BYTES buffered per worker: a batch that is written when
+ *            it is full, when its oldest line has waited for
+ *            ACCESS_LOG_DELAY_MS at a tick, and at the end. What cannot be
+ *            written is counted and reported.
  * Owns       its descriptor.
  * Threads    one worker each; workers append to the same file. */
 #ifndef HTTPD_OBSERVE_ACCESS_LOG_H
@@ -17,9 +19,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ACCESS_LOG_BYTES (64u << 10)
+#define ACCESS_LOG_BYTES    (64u << 10)
+#define ACCESS_LOG_DELAY_MS 100u
 
 struct access_log;
+struct batch;
 
 struct access_entry {
     const char *peer;
@@ -42,6 +46,14 @@ bool access_log_open(struct access_log **ret_log, const char *where);
 void access_log_close(struct access_log *log);
 
 void access_log_add(struct access_log *log, const struct access_entry *entry);
+
+/* Writes what has waited for long enough, and says what was lost. */
+void access_log_tick(struct access_log *log);
+
+/* Writes everything: before the file is handed over, and at the end. */
 void access_log_flush(struct access_log *log);
+
+/* For batch_stats(), by any thread until the log is closed; NULL for NULL. */
+const struct batch *access_log_batch(const struct access_log *log);
 
 #endif

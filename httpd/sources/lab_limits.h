@@ -33,6 +33,7 @@
 
 /* Work of one pull: a source never holds the loop for longer. */
 #define LAB_PULL_BYTES_MAX  (64u << 10)
+#define LAB_SINK_BYTES_MAX  (1u << 20) /* a sink takes what one read gives */
 #define LAB_PULL_CHUNKS_MAX 1024u
 #define LAB_PIECE_BYTES     (16u << 10) /* generated at once, on the stack */
 

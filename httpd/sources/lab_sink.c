@@ -37,7 +37,7 @@ static void unref(void *self)
 static size_t room(void *self, struct exchange *x)
 {
     assert(self != NULL && x != NULL);
-    return LAB_PULL_BYTES_MAX;
+    return LAB_SINK_BYTES_MAX;
 }
 
 static enum flow push(void *self, struct exchange *x, struct str piece)
