@@ -3,6 +3,7 @@
 #include "buffers/write_queue.h"
 #include "parser/escape.h"
 #include "tests/support/fail_alloc.h"
+#include "tests/support/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,7 @@ static int set_up(void **state)
     assert_non_null(f);
     for (size_t i = 0; i < sizeof f->bytes; i++)
         f->bytes[i] = (char)(i * 31 + i / 251);
-    block_pool_init(&f->pool, 0);
+    test_pool_init(&f->pool, 0);
     write_queue_init(&f->q, &f->pool, HIGH_BYTES, LOW_BYTES);
     *state = f;
     return 0;
@@ -44,7 +45,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     fail_alloc_off();
     write_queue_fini(&f->q);
-    block_pool_fini(&f->pool);
+    test_pool_fini(&f->pool);
     free(f);
     return 0;
 }
@@ -76,11 +77,6 @@ static void holds(struct fixture *f, size_t n)
     }
     assert_int_equal(at, n);
     assert_false(view.more);
-}
-
-static uint64_t blocks_in_use(const struct fixture *f)
-{
-    return f->pool.stats[BLOCK_4K].in_use + f->pool.stats[BLOCK_64K].in_use;
 }
 
 static void the_switch_itself_works(void **state)
@@ -167,7 +163,7 @@ static void a_failed_push_changes_nothing_and_may_be_tried_again(void **state)
     bool hit = true;
     for (; hit && n < TRIES_MAX; n++) {
         assert_int_equal(write_queue_push(&f->q, f->bytes, 100), FLOW_DONE);
-        uint64_t blocks = blocks_in_use(f);
+        uint64_t blocks = test_pool_in_use(&f->pool);
         fail_alloc_after(n);
         enum flow r =
             write_queue_push(&f->q, f->bytes + 100, sizeof f->bytes - 100);
@@ -175,7 +171,7 @@ static void a_failed_push_changes_nothing_and_may_be_tried_again(void **state)
         assert_int_equal(r, hit ? FLOW_NO_MEMORY : FLOW_DONE);
         if (hit) {
             holds(f, 100);
-            assert_int_equal(blocks_in_use(f), blocks);
+            assert_int_equal(test_pool_in_use(&f->pool), blocks);
             r = write_queue_push(&f->q, f->bytes + 100, sizeof f->bytes - 100);
             assert_int_equal(r, FLOW_DONE);
         }
@@ -199,7 +195,7 @@ static void a_failed_push_all_takes_no_piece(void **state)
         hit = fail_alloc_off();
         assert_int_equal(r, hit ? FLOW_NO_MEMORY : FLOW_DONE);
         holds(f, hit ? 0 : 140005);
-        assert_true(blocks_in_use(f) == 0 || !hit);
+        assert_true(test_pool_in_use(&f->pool) == 0 || !hit);
     }
     assert_true(n > 2 && n < TRIES_MAX);
 }
@@ -218,6 +214,51 @@ static void a_refused_file_range_is_released_at_once(void **state)
     assert_int_equal(f->released, 1);
     write_queue_skip(&f->q, 110);
     assert_int_equal(f->released, 2);
+}
+
+static void a_refused_block_is_let_go_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b =
+        block_pool_get(&f->pool, BLOCK_4K, BUDGET_LEAVING, "test");
+    assert_non_null(b);
+    memcpy(b->data, f->bytes + 100, 50);
+    b->len = 50;
+    assert_int_equal(write_queue_push(&f->q, f->bytes, 100), FLOW_DONE);
+    fail_alloc_from(0);
+    assert_int_equal(write_queue_push_block(&f->q, block_ref(b), 0, 50),
+                     FLOW_NO_MEMORY);
+    assert_true(fail_alloc_off());
+    assert_false(block_shared(b));
+    holds(f, 100);
+    assert_int_equal(write_queue_push_block(&f->q, b, 0, 50), FLOW_DONE);
+    holds(f, 150);
+    write_queue_skip(&f->q, 150);
+    assert_int_equal(test_pool_in_use(&f->pool), 0);
+}
+
+static void a_block_that_the_system_refuses_costs_nothing(void **state)
+{
+    struct budget budget;
+    struct block_pool_config config = {.name = "small", .budget = &budget};
+    struct block_pool p;
+    (void)state;
+    budget_init(&budget, 64u << 20);
+    block_pool_init(&p, &config);
+    for (enum block_class c = 0; c < BLOCK_CLASSES; c++) {
+        fail_alloc_from(0);
+        assert_null(block_pool_get(&p, c, BUDGET_LEAVING, "test"));
+        assert_true(fail_alloc_off());
+        assert_int_equal(p.class[c].refused, 1);
+        assert_int_equal(p.class[c].created, 0);
+        assert_int_equal(budget.used, 0);
+        block_pool_check(&p);
+        struct block *b = block_pool_get(&p, c, BUDGET_LEAVING, "test");
+        assert_non_null(b);
+        block_unref(b);
+    }
+    block_pool_fini(&p);
+    assert_int_equal(budget.used, 0);
 }
 
 /* Bytes carry their number in the order of pushing, so what leaves can be
@@ -285,6 +326,8 @@ int main(void)
         TEST(a_failed_push_changes_nothing_and_may_be_tried_again),
         TEST(a_failed_push_all_takes_no_piece),
         TEST(a_refused_file_range_is_released_at_once),
+        TEST(a_refused_block_is_let_go_at_once),
+        TEST(a_block_that_the_system_refuses_costs_nothing),
         TEST(order_holds_while_memory_comes_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,10 +211,47 @@ static void list_with_too_many_or_too_few_is_refused(void **state)
 static void route_without_handler_or_with_two_is_refused(void **state)
 {
     refuse(*state, "route \"/a/\" {\n}\n",
-           "2: route \"/a/\" has no handler; give it files = \"FOLDER\" or lab "
-           "= true");
+           "2: route \"/a/\" has no handler; give it files = \"FOLDER\", lab = "
+           "true or status = true");
     refuse(*state, "route \"/a/\" { lab = true files = \"/srv\" }\n",
-           "1: route \"/a/\" has two handlers; keep either files or lab");
+           "1: route \"/a/\" has two handlers; keep one of files, lab and "
+           "status");
+    refuse(*state, "route \"/a/\" { lab = true status = true }\n",
+           "1: route \"/a/\" has two handlers; keep one of files, lab and "
+           "status");
+}
+
+static void status_alone_is_a_handler(void **state)
+{
+    struct config *c = accept(*state, "route \"/a/\" { status = true }\n");
+    assert_true(c->routes[0].status);
+    config_free(c);
+}
+
+static void size_that_is_off_is_zero(void **state)
+{
+    struct config *c =
+        accept(*state, "route \"/a/\" { lab = true directio = off }\n"
+                       "route \"/b/\" { lab = true directio = 64m }\n");
+    assert_int_equal(c->routes[0].directio, 0);
+    assert_int_equal(c->routes[1].directio, 64u << 20);
+    config_free(c);
+    refuse(*state, "route \"/a/\" { lab = true directio = auto }\n",
+           "1: directio: \"auto\" is not a size; write off, or it like 4096, "
+           "64k, 10m or 1g");
+    refuse(*state, "route \"/a/\" { lab = true directio = 4k }\n",
+           "1: directio: 4k is out of bounds; it may be off, or 1m to "
+           "1048576t");
+}
+
+static void lower_bound_above_its_upper_one_is_refused(void **state)
+{
+    refuse(*state, LAB_ROUTE "read_size_min = 512k",
+           " read_size_min is above read_size_max; make it smaller");
+    refuse(*state, LAB_ROUTE "sendfile_chunk_max = 64k",
+           " sendfile_chunk_min is above sendfile_chunk_max; make it smaller");
+    refuse(*state, LAB_ROUTE "pool_keep = 128m",
+           " pool_keep is above pool_keep_max; make it smaller");
 }
 
 static void malformed_prefix_is_refused(void **state)
@@ -534,6 +571,9 @@ int main(void)
         TEST(value_out_of_bounds_is_told_the_bounds),
         TEST(list_with_too_many_or_too_few_is_refused),
         TEST(route_without_handler_or_with_two_is_refused),
+        TEST(status_alone_is_a_handler),
+        TEST(size_that_is_off_is_zero),
+        TEST(lower_bound_above_its_upper_one_is_refused),
         TEST(malformed_prefix_is_refused),
         TEST(prefix_twice_is_refused),
         TEST(more_routes_than_the_limit_are_refused),

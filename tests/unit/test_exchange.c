@@ -3,6 +3,7 @@
 #include "httpd/config/config.h"
 #include "httpd/http/response.h"
 #include "httpd/loop/worker.h"
+#include "tests/support/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,7 +100,7 @@ static int set_up(void **state)
     w->config = &f->config;
     memset(w->date, 'D', sizeof w->date);
     bytes_init(&w->head, RESPONSE_HEAD_BYTES_MAX);
-    block_pool_init(&w->pool, 1u << 20);
+    test_pool_init(&w->pool, 16);
     f->worker = w;
     f->body_room = 1000;
     bytes_init(&f->body, 100000);
@@ -114,7 +115,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     exchange_free(f->x);
     write_queue_fini(&f->out);
-    block_pool_fini(&f->worker->pool);
+    test_pool_fini(&f->worker->pool);
     bytes_fini(&f->worker->head);
     bytes_fini(&f->body);
     free(f->worker);
@@ -433,6 +434,54 @@ static void short_body_that_nobody_wants_does_not(void **state)
     assert_head_lacks(f, "Connection: close\r\n");
 }
 
+static struct block *get_block(struct fixture *f)
+{
+    struct block *b = block_pool_get(&f->worker->pool, BLOCK_64K,
+                                     BUDGET_LEAVING, "test_exchange");
+    assert_non_null(b);
+    memset(b->data, 'b', 1000);
+    memcpy(b->data + 100, "hello", 5);
+    b->len = 1000;
+    return b;
+}
+
+static void block_is_shared_as_a_part_of_the_body(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = get_block(f);
+    ask(f, GET_1_1);
+    response_begin(f->x, 200);
+    response_send_source(f->x, &waiting, f, 10);
+    assert_int_equal(exchange_push_block(f->x, block_ref(b), 100, 5),
+                     FLOW_DONE);
+    assert_true(block_shared(b));
+    assert_int_equal(exchange_push_block(f->x, block_ref(b), 100, 5),
+                     FLOW_DONE);
+    assert_int_equal(f->x->sent, 10);
+    assert_string_equal(body_of(f), "hellohello");
+    write_queue_skip(&f->out, f->out.len);
+    assert_false(block_shared(b));
+    block_unref(b);
+}
+
+static void block_beyond_the_promised_length_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = get_block(f);
+    ask(f, GET_1_1);
+    response_begin(f->x, 200);
+    response_send_source(f->x, &waiting, f, 4);
+    assert_int_equal(exchange_push_block(f->x, block_ref(b), 100, 5),
+                     FLOW_FAILED);
+    assert_true(f->x->broken);
+    assert_false(block_shared(b));
+    assert_int_equal(exchange_push_block(f->x, block_ref(b), 100, 1),
+                     FLOW_FAILED);
+    assert_false(block_shared(b));
+    assert_string_equal(body_of(f), "");
+    block_unref(b);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -447,6 +496,8 @@ int main(void)
         TEST(source_rests_at_the_high_mark),
         TEST(body_shorter_than_promised_breaks_the_exchange),
         TEST(header_value_with_a_line_end_breaks_the_exchange),
+        TEST(block_is_shared_as_a_part_of_the_body),
+        TEST(block_beyond_the_promised_length_is_let_go),
         TEST(waiting_source_is_stopped_once_on_reset),
         TEST(deferred_answer_replaces_what_deferred_it),
         TEST(body_goes_to_its_reader_and_no_further),

@@ -3,6 +3,7 @@
 #include "httpd/sources/lab_chunks.h"
 #include "httpd/sources/lab_limits.h"
 #include "httpd/sources/lab_params.h"
+#include "tests/support/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@ struct fixture {
 static void begin(struct fixture *f, enum framing framing)
 {
     memset(f, 0, sizeof(*f));
-    block_pool_init(&f->pool, 0);
+    test_pool_init(&f->pool, 0);
     write_queue_init(&f->queue, &f->pool, HIGH_BYTES, 0);
     f->x.out = &f->queue;
     f->x.head_sent = true;
@@ -34,7 +35,7 @@ static void begin(struct fixture *f, enum framing framing)
 static void end(struct fixture *f)
 {
     write_queue_fini(&f->queue);
-    block_pool_fini(&f->pool);
+    test_pool_fini(&f->pool);
 }
 
 /* What is on the wire so far. */

@@ -5,6 +5,7 @@
 #include "httpd/loop/worker.h"
 #include "httpd/sources/lab.h"
 #include "httpd/sources/pattern.h"
+#include "tests/support/pool.h"
 
 #include <event2/event.h>
 #include <setjmp.h>
@@ -51,7 +52,7 @@ static int set_up(void **state)
     w->base = event_base_new();
     memset(w->date, 'D', sizeof(w->date));
     bytes_init(&w->head, RESPONSE_HEAD_BYTES_MAX);
-    block_pool_init(&w->pool, 1u << 20);
+    test_pool_init(&w->pool, 16);
     f->worker = w;
     f->route.prefix = STR("/lab/");
     write_queue_init(&f->out, &w->pool, HIGH_BYTES, 0);
@@ -66,7 +67,7 @@ static int tear_down(void **state)
 
     exchange_free(f->x);
     write_queue_fini(&f->out);
-    block_pool_fini(&f->worker->pool);
+    test_pool_fini(&f->worker->pool);
     bytes_fini(&f->worker->head);
     event_base_free(f->worker->base);
     free(f->worker);

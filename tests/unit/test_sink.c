@@ -12,12 +12,14 @@
 #include <cmocka.h>
 
 #include "httpd/limits.h"
+#include "tests/support/pool.h"
 
 /* A sink that takes so many bytes a call and remembers what it was told. */
 struct fake_sink {
     struct sink sink;
     size_t takes;
     unsigned calls;
+    unsigned pushes;
     bool more;
     char got[256];
     size_t got_len;
@@ -58,7 +60,12 @@ static enum flow fake_send_file(struct sink *s, const struct file_range *range,
     return FLOW_DONE;
 }
 
-static const struct sink_ops fake_ops = {fake_send, fake_send_file};
+static void fake_push(struct sink *s)
+{
+    ((struct fake_sink *)s)->pushes++;
+}
+
+static const struct sink_ops fake_ops = {fake_send, fake_send_file, fake_push};
 
 struct fixture {
     struct block_pool pool;
@@ -75,7 +82,7 @@ static void on_release(void *owner)
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    block_pool_init(&f->pool, 1u << 20);
+    test_pool_init(&f->pool, 16);
     write_queue_init(&f->queue, &f->pool, 64u << 10, 16u << 10);
     f->sink.sink.ops = &fake_ops;
     f->sink.takes = SIZE_MAX;
@@ -87,7 +94,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     write_queue_fini(&f->queue);
-    block_pool_fini(&f->pool);
+    test_pool_fini(&f->pool);
     free(f);
     return 0;
 }
@@ -205,6 +212,37 @@ static void plain_socket_sends_a_file_and_sees_its_end(void **state)
     fclose(file);
 }
 
+static uint64_t first_part_warm(struct sink *s, const struct file_range *range,
+                                uint64_t bytes_max)
+{
+    (void)s;
+    (void)bytes_max;
+    return range->pos < 40 ? 40 - range->pos : 0;
+}
+
+static void only_what_is_warm_of_a_file_leaves(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t sent;
+    struct file_range range = {
+        .len = 100, .release = on_release, .owner = &f->released};
+    f->sink.sink.warm = first_part_warm;
+    write_queue_push(&f->queue, "head", 4);
+    write_queue_push_file(&f->queue, &range);
+    assert_int_equal(sink_flush(&f->sink.sink, &f->queue, &sent), FLOW_FULL);
+    assert_int_equal(sent, 44);
+    assert_int_equal(f->sink.file_bytes, 40);
+    assert_int_equal(f->sink.pushes, 1); /* the head does not wait for it */
+    assert_int_equal(sink_flush(&f->sink.sink, &f->queue, &sent), FLOW_FULL);
+    assert_int_equal(sent, 0);
+    assert_int_equal(f->sink.file_bytes, 40);
+    assert_int_equal(f->released, 0);
+    f->sink.sink.warm = NULL;
+    assert_int_equal(sink_flush(&f->sink.sink, &f->queue, &sent), FLOW_DONE);
+    assert_int_equal(f->sink.file_bytes, 100);
+    assert_int_equal(f->released, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -214,6 +252,7 @@ int main(void)
         TEST(head_waits_for_the_file_behind_it),
         TEST(large_file_leaves_others_a_turn),
         TEST(file_that_shrank_is_the_end),
+        TEST(only_what_is_warm_of_a_file_leaves),
         TEST(plain_socket_pushes_back_when_it_is_full),
         TEST(plain_socket_sends_a_file_and_sees_its_end),
     };

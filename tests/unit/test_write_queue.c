@@ -1,4 +1,5 @@
 #include "buffers/write_queue.h"
+#include "tests/support/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_BYTES (1u << 20)
+#define KEEP       16u
 #define HIGH_BYTES 8000u
 #define LOW_BYTES  2000u
 #define HARD_BYTES (HIGH_BYTES + WRITE_QUEUE_SLACK_BYTES)
@@ -28,7 +29,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    block_pool_init(&f->pool, KEEP_BYTES);
+    test_pool_init(&f->pool, KEEP);
     write_queue_init(&f->q, &f->pool, HIGH_BYTES, LOW_BYTES);
     *state = f;
     return 0;
@@ -38,7 +39,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     write_queue_fini(&f->q);
-    block_pool_fini(&f->pool);
+    test_pool_fini(&f->pool);
     free(f);
     return 0;
 }
@@ -100,6 +101,25 @@ static const char *head_text(const struct write_queue *q)
     return text;
 }
 
+/* A block of the pool that says what text says. */
+static struct block *block_of(struct fixture *f, const char *text)
+{
+    struct block *b =
+        block_pool_get(&f->pool, BLOCK_64K, BUDGET_LEAVING, "test");
+    assert_non_null(b);
+    b->len = (uint32_t)strlen(text);
+    memcpy(b->data, text, b->len);
+    return b;
+}
+
+static enum flow push_block(struct fixture *f, struct block *b, size_t at,
+                            size_t len)
+{
+    enum flow r = write_queue_push_block(&f->q, b, at, len);
+    write_queue_check(&f->q);
+    return r;
+}
+
 static void a_new_queue_is_empty_and_owns_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -112,8 +132,8 @@ static void a_new_queue_is_empty_and_owns_nothing(void **state)
     assert_int_equal(view.iov_n, 0);
     assert_null(view.file);
     assert_false(view.more);
-    assert_int_equal(f->pool.stats[BLOCK_4K].created, 0);
-    assert_int_equal(f->pool.stats[BLOCK_64K].created, 0);
+    assert_int_equal(f->pool.class[BLOCK_4K].created, 0);
+    assert_int_equal(f->pool.class[BLOCK_64K].created, 0);
     write_queue_check(&f->q);
 }
 
@@ -161,8 +181,8 @@ static void small_pieces_stand_in_one_block(void **state)
     assert_int_equal(view.iov_n, 1);
     assert_int_equal(iov[0].iov_len, 21);
     assert_false(view.more);
-    assert_int_equal(f->pool.stats[BLOCK_4K].in_use, 1);
-    assert_int_equal(f->pool.stats[BLOCK_64K].in_use, 0);
+    assert_int_equal(f->pool.class[BLOCK_4K].in_use, 1);
+    assert_int_equal(f->pool.class[BLOCK_64K].in_use, 0);
 }
 
 static void a_file_range_is_shown_alone(void **state)
@@ -342,10 +362,10 @@ static void spent_blocks_go_back_to_the_pool(void **state)
     for (int i = 0; i < 100; i++) {
         assert_int_equal(push_n(&f->q, HARD_BYTES), FLOW_DONE);
         drop(&f->q, HARD_BYTES);
-        assert_int_equal(f->pool.stats[BLOCK_4K].in_use, 0);
-        assert_int_equal(f->pool.stats[BLOCK_64K].in_use, 0);
+        assert_int_equal(f->pool.class[BLOCK_4K].in_use, 0);
+        assert_int_equal(f->pool.class[BLOCK_64K].in_use, 0);
     }
-    assert_true(f->pool.stats[BLOCK_64K].created <= 3);
+    assert_true(f->pool.class[BLOCK_64K].created <= 3);
 }
 
 /* A queue that never runs empty must not hold what was sent for ever. */
@@ -357,7 +377,134 @@ static void a_queue_that_never_empties_stays_small(void **state)
         assert_int_equal(push_n(&f->q, 1000), FLOW_DONE);
         drop(&f->q, 1000);
     }
-    assert_true(f->pool.stats[BLOCK_64K].peak <= 2);
+    assert_true(f->pool.class[BLOCK_64K].peak <= 2);
+}
+
+static void a_shared_block_is_shown_and_not_copied(void **state)
+{
+    struct fixture *f = *state;
+    struct iovec iov[IOV_N];
+    struct write_view view;
+    struct block *b = block_of(f, "0123456789");
+    assert_int_equal(push(&f->q, "head "), FLOW_DONE);
+    assert_int_equal(push_block(f, block_ref(b), 2, 3), FLOW_DONE);
+    assert_int_equal(push(&f->q, " tail"), FLOW_DONE);
+    assert_string_equal(head_text(&f->q), "head 234 tail");
+    write_queue_peek(&f->q, iov, IOV_N, &view);
+    assert_int_equal(view.iov_n, 3);
+    assert_ptr_equal(iov[1].iov_base, b->data + 2);
+    drop(&f->q, 6);
+    assert_string_equal(head_text(&f->q), "34 tail");
+    block_unref(b);
+    drop(&f->q, 7);
+    assert_int_equal(f->pool.class[BLOCK_64K].in_use, 0);
+}
+
+static void a_block_goes_back_when_its_last_view_has_left(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = block_of(f, "abcdef");
+    assert_int_equal(push_block(f, block_ref(b), 0, 3), FLOW_DONE);
+    assert_int_equal(push_block(f, b, 3, 3), FLOW_DONE);
+    drop(&f->q, 3);
+    assert_int_equal(f->pool.class[BLOCK_64K].in_use, 1);
+    assert_false(block_shared(b));
+    drop(&f->q, 3);
+    assert_int_equal(f->pool.class[BLOCK_64K].in_use, 0);
+}
+
+static void a_shared_view_counts_its_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = block_of(f, "");
+    size_t room = HIGH_BYTES - 2 * WRITE_QUEUE_BLOCK_BYTES;
+    b->len = HIGH_BYTES;
+    assert_int_equal(push_block(f, block_ref(b), 0, 1000), FLOW_DONE);
+    assert_int_equal(f->q.len, 1000);
+    assert_int_equal(write_queue_room(&f->q), room - 1000);
+    drop(&f->q, 600);
+    assert_int_equal(write_queue_room(&f->q), room - 400);
+    assert_int_equal(push_block(f, b, 0, HIGH_BYTES - 400), FLOW_DONE);
+    assert_int_equal(write_queue_room(&f->q), 0);
+    assert_false(write_queue_low(&f->q));
+}
+
+static void a_refused_block_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = block_of(f, "abc");
+    assert_int_equal(push_n(&f->q, HARD_BYTES - 2), FLOW_DONE);
+    assert_int_equal(push_block(f, block_ref(b), 0, 3), FLOW_FULL);
+    assert_false(block_shared(b));
+    assert_int_equal(push_block(f, block_ref(b), 1, 2), FLOW_DONE);
+    assert_true(block_shared(b));
+    block_unref(b);
+}
+
+static void a_view_of_any_size_is_taken_when_it_is_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b =
+        block_pool_get(&f->pool, BLOCK_1M, BUDGET_LEAVING, "test");
+    assert_non_null(b);
+    b->len = b->cap;
+    assert_int_equal(push(&f->q, "x"), FLOW_DONE);
+    assert_int_equal(push_block(f, block_ref(b), 0, b->len), FLOW_FULL);
+    drop(&f->q, 1);
+    assert_int_equal(push_file(f, 0, 0, 10), FLOW_DONE);
+    assert_int_equal(push_block(f, block_ref(b), 0, b->len), FLOW_DONE);
+    assert_int_equal(write_queue_room(&f->q), 0);
+    assert_int_equal(push(&f->q, "x"), FLOW_FULL);
+    assert_int_equal(push_block(f, block_ref(b), 0, 1), FLOW_FULL);
+    drop(&f->q, 10 + b->len - HARD_BYTES + 1);
+    assert_int_equal(push(&f->q, "x"), FLOW_DONE);
+    block_unref(b);
+}
+
+static void copied_bytes_do_not_go_into_a_shared_block(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = block_of(f, "mine");
+    assert_int_equal(push_block(f, block_ref(b), 0, 4), FLOW_DONE);
+    assert_int_equal(push(&f->q, "yours"), FLOW_DONE);
+    assert_int_equal(b->len, 4);
+    assert_memory_equal(b->data, "mine", 4);
+    assert_string_equal(head_text(&f->q), "mineyours");
+    assert_int_equal(f->pool.class[BLOCK_4K].in_use, 1);
+    block_unref(b);
+}
+
+static void fini_lets_go_of_shared_blocks(void **state)
+{
+    struct fixture *f = *state;
+    struct block *b = block_of(f, "abc");
+    assert_int_equal(push_block(f, block_ref(b), 0, 3), FLOW_DONE);
+    assert_int_equal(push_block(f, block_ref(b), 0, 3), FLOW_DONE);
+    write_queue_fini(&f->q);
+    assert_false(block_shared(b));
+    block_unref(b);
+}
+
+/* What a stuck connection costs: the queue's part of 73,728 bytes. */
+static void a_full_queue_of_64k_fits_two_blocks(void **state)
+{
+    struct fixture *f = *state;
+    static char bytes[64u << 10];
+    struct write_queue q;
+    struct block_pool_stats s;
+    uint64_t cost = 0;
+    write_queue_init(&q, &f->pool, 64u << 10, 16u << 10);
+    assert_int_equal(push(&q, "HTTP/1.1 200 OK\r\n\r\n"), FLOW_DONE);
+    while (write_queue_room(&q) > 0) {
+        size_t n = write_queue_room(&q);
+        n = n < 16384 ? n : 16384;
+        assert_int_equal(write_queue_push(&q, bytes, n), FLOW_DONE);
+    }
+    block_pool_stats(&f->pool, false, &s);
+    for (int c = 0; c < BLOCK_CLASSES; c++)
+        cost += s.class[c].bytes;
+    assert_true(cost <= (64u << 10) + (4u << 10));
+    write_queue_fini(&q);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -384,6 +531,14 @@ int main(void)
         TEST(fini_releases_each_file_range_once),
         TEST(spent_blocks_go_back_to_the_pool),
         TEST(a_queue_that_never_empties_stays_small),
+        TEST(a_shared_block_is_shown_and_not_copied),
+        TEST(a_block_goes_back_when_its_last_view_has_left),
+        TEST(a_shared_view_counts_its_bytes),
+        TEST(a_refused_block_is_let_go),
+        TEST(a_view_of_any_size_is_taken_when_it_is_alone),
+        TEST(copied_bytes_do_not_go_into_a_shared_block),
+        TEST(fini_lets_go_of_shared_blocks),
+        TEST(a_full_queue_of_64k_fits_two_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

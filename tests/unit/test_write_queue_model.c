@@ -1,8 +1,11 @@
 /* A random program of pushes and skips on a write queue and on its model:
  * everything that waits as one flat array, one item for each byte of the queue
  * and of the file ranges. A file's item tells which range it is of, and the
- * position. TEST_SEED in the environment picks another program. */
+ * position. Faults that are planted behind the model's back prove that it would
+ * notice one of the queue's. TEST_SEED in the environment picks another
+ * program. */
 #include "buffers/write_queue.h"
+#include "tests/support/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_BYTES (1u << 20)
+#define KEEP       16u
 #define HIGH_BYTES 8000u
 #define LOW_BYTES  2000u
 #define HARD_BYTES (HIGH_BYTES + WRITE_QUEUE_SLACK_BYTES)
 #define IOV_N      16
 
-#define STEPS         200000
+#define STEPS         1000000
+#define PLANTED_STEPS 2000
 #define DEFAULT_SEED  20240615u
 #define MODEL_ITEMS   (1u << 20)
 #define FILES_WAITING 64
@@ -28,11 +32,15 @@
 #define PIECES        6
 #define PIECE_BYTES   300
 #define LARGE_BYTES   70000
+#define VIEW_BYTES    3000
+#define HUGE_BYTES    150000 /* beyond the hard limit */
+#define BLOCKS_N      8
 #define IS_FILE       (UINT64_C(1) << 63)
 
 struct model {
     struct block_pool pool;
     struct write_queue q;
+    struct block *blocks[BLOCKS_N]; /* filled once, shared again and again */
     uint64_t *items;
     size_t begin;
     size_t end;
@@ -43,13 +51,25 @@ struct model {
     unsigned first_seed;
     unsigned seed;
     int step;
+    bool planted;
+    const char *wrong; /* what did not agree */
+    jmp_buf stop;
+};
+
+enum plant {
+    PLANT_NOTHING,
+    PLANT_SKIP,
+    PLANT_PUSH,
+    PLANT_OTHER_BYTES,
+    PLANTS,
 };
 
 #define MUST(m, what)                                                          \
     do {                                                                       \
-        if (!(what))                                                           \
-            fail_msg("seed %u, step %d: %s", (m)->first_seed, (m)->step,       \
-                     #what);                                                   \
+        if (!(what)) {                                                         \
+            (m)->wrong = #what;                                                \
+            longjmp((m)->stop, 1);                                             \
+        }                                                                      \
     } while (0)
 
 static size_t any(struct model *m, size_t below)
@@ -100,6 +120,11 @@ static void model_drop(struct model *m, size_t n)
     }
 }
 
+static bool fits(const struct model *m, size_t len)
+{
+    return m->len + len <= HARD_BYTES;
+}
+
 static void do_push_all(struct model *m)
 {
     static char bytes[LARGE_BYTES];
@@ -117,9 +142,9 @@ static void do_push_all(struct model *m)
     enum flow r = n == 1 && any(m, 2)
                       ? write_queue_push(&m->q, pieces[0].at, pieces[0].len)
                       : write_queue_push_all(&m->q, pieces, n);
-    bool fits = m->len + total <= HARD_BYTES;
-    MUST(m, r == (fits ? FLOW_DONE : FLOW_FULL));
-    for (size_t i = 0; fits && i < n; i++)
+    bool taken = fits(m, total);
+    MUST(m, r == (taken ? FLOW_DONE : FLOW_FULL));
+    for (size_t i = 0; taken && i < n; i++)
         model_add_bytes(m, pieces[i]);
 }
 
@@ -137,6 +162,23 @@ static void do_push_file(struct model *m)
     for (uint64_t i = 0; i < range.len; i++)
         model_add(m, file_item(id, range.pos + i));
     m->files_waiting++;
+}
+
+/* Some views are of the same block, and one now and then is too large for any
+ * queue that holds more. */
+static void do_push_block(struct model *m)
+{
+    struct block *b = m->blocks[any(m, BLOCKS_N)];
+    bool huge = b->len >= HUGE_BYTES && any(m, 4) == 0;
+    size_t len = huge ? HUGE_BYTES : 1 + any(m, VIEW_BYTES);
+    size_t at = any(m, b->len - len + 1);
+    bool taken = m->len == 0 || fits(m, len);
+    unsigned refs = b->refs;
+    enum flow r = write_queue_push_block(&m->q, block_ref(b), at, len);
+    MUST(m, r == (taken ? FLOW_DONE : FLOW_FULL));
+    MUST(m, b->refs == refs + taken);
+    if (taken)
+        model_add_bytes(m, (struct str){b->data + at, len});
 }
 
 /* Compares a file view with the model; returns its length. */
@@ -202,8 +244,10 @@ static void do_step(struct model *m)
 {
     bool filling = m->step / 400 % 2 == 0;
     size_t act = any(m, 100);
-    if (act < (filling ? 50u : 20u))
+    if (act < (filling ? 40u : 15u))
         do_push_all(m);
+    else if (act < (filling ? 52u : 22u))
+        do_push_block(m);
     else if (act < (filling ? 65u : 30u))
         do_push_file(m);
     else if (act < 70)
@@ -222,32 +266,108 @@ static unsigned seed_to_use(void)
     return text ? (unsigned)strtoul(text, NULL, 10) : DEFAULT_SEED;
 }
 
+static void model_init(struct model *m)
+{
+    *m = (struct model){.seed = seed_to_use()};
+    m->first_seed = m->seed;
+    test_pool_init(&m->pool, KEEP);
+    write_queue_init(&m->q, &m->pool, HIGH_BYTES, LOW_BYTES);
+    m->items = malloc(MODEL_ITEMS * sizeof m->items[0]);
+    m->released = calloc(STEPS, sizeof m->released[0]);
+    assert_true(m->items && m->released);
+    for (int i = 0; i < BLOCKS_N; i++) {
+        enum block_class c = (enum block_class)(i % BLOCK_4M);
+        struct block *b =
+            block_pool_get(&m->pool, c, BUDGET_LEAVING, "the model");
+        assert_non_null(b);
+        for (b->len = 0; b->len < b->cap; b->len++)
+            b->data[b->len] = (char)(b->len * 7 + b->len / 253 + (uint32_t)i);
+        m->blocks[i] = b;
+    }
+}
+
+static void model_fini(struct model *m)
+{
+    write_queue_fini(&m->q);
+    for (int i = 0; i < BLOCKS_N; i++) {
+        assert_false(block_shared(m->blocks[i]));
+        block_unref(m->blocks[i]);
+    }
+    test_pool_fini(&m->pool);
+    free(m->items);
+    free(m->released);
+}
+
+/* What the model cannot know of; true when it could be done. */
+static bool plant(struct model *m, enum plant what)
+{
+    struct iovec iov[1];
+    struct write_view view;
+    write_queue_peek(&m->q, iov, 1, &view);
+    if (view.iov_n == 0)
+        return what == PLANT_NOTHING;
+    switch (what) {
+    case PLANT_SKIP:
+        write_queue_skip(&m->q, 1);
+        break;
+    case PLANT_PUSH:
+        return write_queue_push(&m->q, "x", 1) == FLOW_DONE;
+    case PLANT_OTHER_BYTES:
+        ++*(char *)iov[0].iov_base;
+        break;
+    case PLANT_NOTHING:
+    default:
+        break;
+    }
+    return true;
+}
+
+/* Ends early when something is wrong. */
+static void run(struct model *m, int steps, enum plant what)
+{
+    if (setjmp(m->stop) != 0)
+        return;
+    for (m->step = 0; m->step < steps; m->step++) {
+        do_step(m);
+        if (m->step >= steps / 2 && plant(m, what))
+            m->planted = true;
+    }
+}
+
 static void a_random_program_agrees_with_a_flat_model(void **state)
 {
-    unsigned seed = seed_to_use();
-    struct model m = {.first_seed = seed, .seed = seed};
+    static struct model m;
     (void)state;
-    block_pool_init(&m.pool, KEEP_BYTES);
-    write_queue_init(&m.q, &m.pool, HIGH_BYTES, LOW_BYTES);
-    m.items = malloc(MODEL_ITEMS * sizeof m.items[0]);
-    m.released = calloc(STEPS, sizeof m.released[0]);
-    assert_true(m.items && m.released);
+    model_init(&m);
     /* Said beforehand, for an assertion of the queue ends the process. */
-    print_message("TEST_SEED=%u\n", seed);
-    for (m.step = 0; m.step < STEPS; m.step++)
-        do_step(&m);
+    print_message("TEST_SEED=%u\n", m.first_seed);
+    run(&m, STEPS, PLANT_NOTHING);
+    if (m.wrong)
+        fail_msg("seed %u, step %d: %s", m.first_seed, m.step, m.wrong);
     write_queue_fini(&m.q);
-    block_pool_fini(&m.pool);
     for (int i = 0; i < m.files_n; i++)
-        MUST(&m, m.released[i] == 1);
-    free(m.items);
-    free(m.released);
+        assert_int_equal(m.released[i], 1);
+    model_fini(&m);
+}
+
+static void a_planted_fault_is_noticed(void **state)
+{
+    static struct model m;
+    (void)state;
+    for (int what = PLANT_NOTHING + 1; what < PLANTS; what++) {
+        model_init(&m);
+        run(&m, PLANTED_STEPS, (enum plant)what);
+        assert_true(m.planted);
+        assert_non_null(m.wrong);
+        model_fini(&m);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_random_program_agrees_with_a_flat_model),
+        cmocka_unit_test(a_planted_fault_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
