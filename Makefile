@@ -47,7 +47,7 @@ endif
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 HARDEN := -pie -Wl,-z,relro,-z,now
 else
-OPT := -O1 -g -fno-omit-frame-pointer $(SAN)
+OPT := -O1 -g -fno-omit-frame-pointer -DSLUICE_DEBUG=1 $(SAN)
 endif
 
 # llhttp from pkg-config, else Debian 12's node-llhttp: sources that we compile.
@@ -62,6 +62,8 @@ LLHTTP_SRC := $(wildcard $(LLHTTP_SRC_DIR)/*.c)
 LLHTTP_CPPFLAGS := -isystem $(LLHTTP_INC_DIR)
 endif
 
+FUSE_CFLAGS = $(shell pkg-config --cflags fuse3 2>/dev/null)
+FUSE_LIBS = $(shell pkg-config --libs fuse3 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
@@ -82,29 +84,47 @@ only = $(foreach t,$(1),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t))
 BUFFERS_SRC := $(wildcard buffers/*.c)
 PARSER_SRC  := $(wildcard parser/*.c)
 HTTPD_SRC   := $(filter-out httpd/main.c,$(sort $(shell find httpd -name '*.c')))
-SUPPORT_SRC := $(wildcard tests/support/*.c)
+# Each of these is a program, or goes into some programs only.
+APART_SRC   := $(wildcard tests/support/slow_fs.c) tests/support/fail_nth.c
+SUPPORT_SRC := $(filter-out $(APART_SRC),$(wildcard tests/support/*.c))
 UNIT_SRC    := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 TORTURE_SRC := $(wildcard tests/torture/test_*.c)
+MODEL_SRC   := $(wildcard tests/model/test_*.c)
+CHECKER_SRC := $(filter-out $(MODEL_SRC),$(wildcard tests/model/*.c))
 WIRE_SRC    := $(wildcard tests/wire/test_*.c)
-CURL_TESTS  := $(wildcard tests/curl/test_*.sh)
+CURL_TESTS  := $(wildcard tests/curl/test_*.sh) \
+               $(wildcard tests/examples/test_*.sh) \
+               $(wildcard tests/torture/test_*.sh)
+EXAMPLE_SRC := $(wildcard buffers/examples/*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC   := $(wildcard bench/*.c)
+QUEUES_SRC  := $(wildcard bench/queues/*.c)
+TRACE_SRC   := $(wildcard bench/trace/*.c)
+PRELOAD_SRC := $(wildcard bench/preload/*.c)
 
 LIB_SRC := $(BUFFERS_SRC) $(PARSER_SRC) $(HTTPD_SRC)
 OUR_SRC := $(LIB_SRC) httpd/main.c $(SUPPORT_SRC) $(UNIT_SRC) $(TORTURE_SRC) \
-           $(WIRE_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+           $(WIRE_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(QUEUES_SRC) $(TRACE_SRC) \
+           $(MODEL_SRC) $(CHECKER_SRC) $(EXAMPLE_SRC) $(APART_SRC) \
+           $(PRELOAD_SRC)
 OUR_H   := $(sort $(shell find buffers parser httpd tests bench -name '*.h'))
 
 LLHTTP_OBJ := $(patsubst $(LLHTTP_SRC_DIR)/%.c,$(BUILD)/llhttp/%.o,$(LLHTTP_SRC))
 LIBS := $(BUILD)/libhttpd.a $(BUILD)/libparser.a $(BUILD)/libbuffers.a
 SUPPORT := $(if $(SUPPORT_SRC),$(BUILD)/libsupport.a)
-TEST_BINS := $(call bins,$(UNIT_SRC) $(TORTURE_SRC) $(WIRE_SRC))
+TEST_BINS := $(call bins,$(UNIT_SRC) $(MODEL_SRC) $(TORTURE_SRC) $(WIRE_SRC))
+EXAMPLE_BINS := $(call bins,$(EXAMPLE_SRC))
+# The unit tests of buffers/ once more, with allocations that fail.
+UNITS_SRC := $(filter $(patsubst buffers/%.c,tests/unit/test_%.c,$(BUFFERS_SRC)),\
+             $(UNIT_SRC))
+UNITS_BINS := $(patsubst tests/unit/%.c,$(BUILD)/tests/torture/units/%,$(UNITS_SRC))
 BENCH_BINS := $(call bins,$(BENCH_SRC))
 
 # The program.
 
+
 .PHONY: all run test check asan ubsan tsan fuzz fuzz-programs lint bench \
-        install uninstall clean help deps test-programs bench-programs \
+        libbuffers install-buffers uninstall-buffers install uninstall clean help deps test-programs bench-programs \
         lint-format lint-layers lint-size lint-gcc lint-clang lint-tidy \
         lint-cppcheck lint-all objects
 
@@ -139,10 +159,22 @@ $(BUILD)/libhttpd.a: $(call objs,$(HTTPD_SRC))
 $(BUILD)/libsupport.a: $(call objs,$(SUPPORT_SRC))
 	$(archive)
 
+# The library alone.
+
+libbuffers: $(BUILD)/libbuffers.a
+
+$(BUILD)/buffers/examples/%: $(BUILD)/buffers/examples/%.o $(BUILD)/libbuffers.a
+	@echo "  LINK $@"
+	@$(call link,$<,$(BUILD)/libbuffers.a)
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
+
+# Inlined into its callers, a copy of elements of any size is taken for one that
+# overflows theirs.
+$(BUILD)/buffers/buffer_%.o: CFLAGS += -fno-lto
 
 $(BUILD)/llhttp/%.o: $(LLHTTP_SRC_DIR)/%.c Makefile
 	@mkdir -p $(@D)
@@ -162,9 +194,20 @@ deps:
 # A test that does not look at a result fails at what comes after.
 $(BUILD)/tests/%.o: WARN += -Wno-unused-result
 
+$(BUILD)/tests/torture/units/%: $(BUILD)/tests/unit/%.o \
+                                $(BUILD)/tests/support/fail_nth.o $(LIBS) $(SUPPORT)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(call link,$(filter %.o,$^),$(SUPPORT) $(LIBS)) $(CMOCKA_LIBS) $(WRAP)
+
 $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(LIBS) $(SUPPORT)
 	@echo "  LINK $@"
 	@$(call link,$<,$(SUPPORT) $(LIBS)) $(CMOCKA_LIBS) $(WRAP)
+
+$(BUILD)/tests/model/%: $(BUILD)/tests/model/%.o $(call objs,$(CHECKER_SRC)) \
+                        $(LIBS) $(SUPPORT)
+	@echo "  LINK $@"
+	@$(call link,$(filter %.o,$^),$(SUPPORT) $(LIBS)) $(CMOCKA_LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBS) $(SUPPORT)
 	@echo "  LINK $@"
@@ -172,7 +215,15 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBS) $(SUPPORT)
 
 .SECONDARY:
 
-test-programs: $(BUILD)/sluice $(TEST_BINS)
+# The disk that can be held: a program of its own, needed by tests and bench.
+SLOW_FS := $(BUILD)/tests/support/slow_fs
+$(SLOW_FS).o: PKG_CFLAGS += $(FUSE_CFLAGS)
+$(SLOW_FS): $(SLOW_FS).o
+	@echo "  LINK $@"
+	@$(CC) $< -o $@ $(LDFLAGS_ALL) $(if $(LTO_LDFLAGS),-fno-lto) $(FUSE_LIBS)
+
+test-programs: $(BUILD)/sluice $(TEST_BINS) $(EXAMPLE_BINS) $(UNITS_BINS) \
+               $(SLOW_FS)
 
 # Builds and runs without looking for packages.
 check: test-programs
@@ -211,11 +262,22 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
 
 # Bench.
 
+$(BUILD)/bench/buffers: $(call objs,$(QUEUES_SRC))
+$(BUILD)/bench/pools: $(call objs,$(TRACE_SRC))
+
+# Writes down what a program allocates; for bench/pool-trace.
+$(BUILD)/bench/%.so: bench/preload/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 -g -fPIC -fno-builtin -shared $(WARN) \
+	 $< -o $@
+
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBS)
 	@echo "  LINK $@"
-	@$(call link,$<,$(LIBS)) -lm
+	@$(call link,$(filter %.o,$^),$(LIBS)) -lm
 
-bench-programs: $(BUILD)/sluice $(BENCH_BINS)
+bench-programs: $(BUILD)/sluice $(BENCH_BINS) $(SLOW_FS) \
+                $(patsubst bench/preload/%.c,$(BUILD)/bench/%.so,$(PRELOAD_SRC))
 
 bench:
 	@tools/install-deps build bench
@@ -292,6 +354,23 @@ install: all
 	sed 's|@BINDIR@|$(PREFIX)/bin|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' \
 	 conf/sluice.service >$(DESTDIR)$(UNITS)/sluice.service
 
+# The library alone: #include "buffers/buffer.h" by pkg-config sluice-buffers.
+# What only the library's own files include stays here.
+BUFFERS_H := $(filter-out %_inner.h %_layout.h %_ways.h buffers/spin_lock.h \
+             buffers/wait_list.h,$(wildcard buffers/*.h))
+BUFFERS_INCLUDE := $(PREFIX)/include/sluice/buffers
+BUFFERS_PC := $(PREFIX)/lib/pkgconfig/sluice-buffers.pc
+install-buffers: libbuffers
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(BUFFERS_INCLUDE)
+	install -m 644 $(BUILD)/libbuffers.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(BUFFERS_H) buffers/*.def $(DESTDIR)$(BUFFERS_INCLUDE)
+	sed 's|@PREFIX@|$(PREFIX)|' buffers/sluice-buffers.pc.in \
+	 >$(DESTDIR)$(BUFFERS_PC)
+
+uninstall-buffers:
+	rm -rf $(DESTDIR)$(BUFFERS_INCLUDE)
+	rm -f $(DESTDIR)$(PREFIX)/lib/libbuffers.a $(DESTDIR)$(BUFFERS_PC)
+
 # sluice.conf stays for the same reason.
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/sluice $(DESTDIR)$(UNITS)/sluice.service \
@@ -312,6 +391,7 @@ help:
 	@echo "make lint       layout, layers, sizes, two compilers, two checkers"
 	@echo "make bench      the scorecard against other servers"
 	@echo "make deps       install what all of the above need"
+	@echo "make libbuffers the buffer library alone; install-buffers installs it"
 	@echo "make install    to DESTDIR= PREFIX=$(PREFIX); also uninstall"
 	@echo "make clean      remove every build folder"
 	@echo "BUILD=folder builds elsewhere, CC= picks the compiler, JOBS=$(JOBS)"
