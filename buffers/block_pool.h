@@ -42,7 +42,7 @@
 #define BLOCK_1M_BYTES    (1u << 20)
 #define BLOCK_4M_BYTES    (4u << 20)
 
-#define BLOCK_POOL_AGE_MS        10000u
+#define BLOCK_POOL_AGE_MS        20000u
 #define BLOCK_POOL_SWEEP_MAX     256u /* blocks of a class */
 #define BLOCK_POOL_SAMPLE        64u
 #define BLOCK_POOL_PATTERN_BYTES 4096u

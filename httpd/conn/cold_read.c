@@ -68,12 +68,24 @@ static void done(struct io_job *io)
     job_free(job);
 }
 
+/* Whoever goes on behind what was warm reads a long piece. */
+static uint64_t next_step(struct cold_read *r, const struct file_range *range)
+{
+    bool goes_on = r->owner == range->owner && range->pos == r->warm_end;
+    if (!goes_on || r->step == 0)
+        r->step = COLD_READ_BYTES_MIN;
+    else if (r->step < COLD_READ_BYTES_MAX)
+        r->step *= 2;
+    return r->step;
+}
+
 static struct cold_job *job_new(struct conn *c, const struct file_range *range)
 {
     struct cold_job *job = malloc(sizeof *job);
     if (!job)
         return NULL;
-    uint64_t len = least(range->len, COLD_READ_BYTES);
+    uint64_t step = next_step(&c->cold, range);
+    uint64_t len = least(range->len, step);
     *job = (struct cold_job){
         .io = {.work = work, .done = done},
         .conn = c,
@@ -81,7 +93,7 @@ static struct cold_job *job_new(struct conn *c, const struct file_range *range)
         .owner = range->owner,
         .pos = range->pos,
         .len = len,
-        .ahead = least(range->len - len, COLD_READ_BYTES),
+        .ahead = least(range->len - len, step),
     };
     if (job->fd >= 0)
         return job;
