@@ -14,12 +14,13 @@
  *            read-ahead begun behind it. Steps begin at COLD_READ_BYTES_MIN, so
  *            that the first bytes leave soon, and double up to
  *            COLD_READ_BYTES_MAX, so that a long download wakes few threads.
- * When the lane is full, or no descriptor or memory is free, the connection
- * tries again at the next sweep. Owns       the job, which holds a duplicate of
- * the descriptor and so may outlive the connection. Threads    the loop's; the
- * job's work() an I/O thread's. Cost       a question for each MiB that is sent
- * (file_residency.h); of each cold step four system calls and a thread's turn
- * more. */
+ *            When the lane is full, or no descriptor or memory is free, the
+ *            connection tries again at the next sweep.
+ * Owns       the job, which holds a duplicate of the descriptor and so may
+ *            outlive the connection.
+ * Threads    the loop's; the job's work() an I/O thread's.
+ * Cost       a question for each MiB that is sent (file_residency.h); of each
+ *            cold step four system calls and a thread's turn more. */
 #ifndef HTTPD_CONN_COLD_READ_H
 #define HTTPD_CONN_COLD_READ_H
 
