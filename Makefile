@@ -264,6 +264,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
 
 $(BUILD)/bench/buffers: $(call objs,$(QUEUES_SRC))
 $(BUILD)/bench/pools: $(call objs,$(TRACE_SRC))
+# Optimised as a whole, as the server is that the pools serve.
+$(BUILD)/bench/pools: BENCH_LTO := $(LTO_LDFLAGS)
 
 # Writes down what a program allocates; for bench/pool-trace.
 $(BUILD)/bench/%.so: bench/preload/%.c Makefile
@@ -274,7 +276,7 @@ $(BUILD)/bench/%.so: bench/preload/%.c Makefile
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBS)
 	@echo "  LINK $@"
-	@$(call link,$(filter %.o,$^),$(LIBS)) -lm
+	@$(call link,$(filter %.o,$^) $(BENCH_LTO),$(LIBS)) -lm
 
 bench-programs: $(BUILD)/sluice $(BENCH_BINS) $(SLOW_FS) \
                 $(patsubst bench/preload/%.c,$(BUILD)/bench/%.so,$(PRELOAD_SRC))
