@@ -2,7 +2,7 @@
 # The lab, as curl sees it: streams that are right, and faults that curl names
 # by its exit codes.
 . tests/curl/lib.sh || exit 1
-plan 63
+plan 67
 
 configure
 serve
@@ -96,6 +96,10 @@ timed get -o "$work/drip" "$lab/drip?bytes=12&duration=1s&delay=500ms"
 is "drip has as many stars as asked" "$(cat "$work/drip")" "************"
 ok "and takes its time" test "$took" -ge 14
 is "drip with a code" "$(status "$lab/drip?bytes=1&duration=0&code=503")" 503
+for code in 204 205 304; do
+    is "drip refuses $code, which has no body" \
+        "$(status "$lab/drip?bytes=1&duration=0&code=$code")" 400
+done
 timed get -o /dev/null "$lab/delay/700ms"
 ok "delay/700ms takes that long" test "$took" -ge 7
 get -m 1 -o /dev/null "$lab/delay/30" 2>/dev/null
@@ -145,6 +149,11 @@ is "with HTTP/1.0 there is none" \
 get -H 'Transfer-Encoding: chunked' -H 'Trailer: X-Sum' --data-binary abc \
     "$lab/echo" >"$work/body"
 is "a request that announces a trailer is read" "$(cat "$work/body")" abc
+
+long_type=text/$(printf 'x%.0s' {1..2000})
+is "echo does not repeat a Content-Type without end" \
+    "$(get -D - -o /dev/null -H "Content-Type: $long_type" -d abc "$lab/echo" |
+        field content-type)" application/octet-stream
 
 # Faults, and what curl says of them.
 
