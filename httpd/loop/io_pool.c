@@ -16,6 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#define AGE_EVERY_MS 1000u /* ages are sampled at even intervals */
+
+/* A buffer of jobs as the monitor sees it; under the monitor's lock. */
+struct gauge {
+    struct buffer *jobs;
+    uint64_t sampled_ms;
+    uint64_t oldest_ms;
+    struct monitor_entry entry;
+};
+
 struct thread {
     pthread_t id;
     struct lane *lane;
@@ -29,7 +39,7 @@ struct lane {
     dev_t device;
     size_t threads_n;
     struct thread threads[IO_THREADS_MAX];
-    struct monitor_entry entry;
+    struct gauge gauge;
 };
 
 struct io_pool {
@@ -50,43 +60,54 @@ struct io_done {
     size_t under_way;
     int wake_fd;
     struct event event;
-    struct monitor_entry entry;
+    struct gauge gauge;
 };
 
 /* Buffers of jobs, for the monitor. */
 
+/* Whoever asks does so by its own worker's clock, and as often as it likes. */
+static void sample_age(struct gauge *g, uint64_t now_ms)
+{
+    if (now_ms < g->sampled_ms + AGE_EVERY_MS)
+        return;
+    g->sampled_ms = now_ms;
+    g->oldest_ms = buffer_sample_age(g->jobs, now_ms);
+}
+
 static void report(void *self, uint64_t now_ms, struct report *ret_report)
 {
-    struct buffer *jobs = self;
+    struct gauge *g = self;
     struct buffer_stats stats;
-    buffer_stats(jobs, &stats);
+    sample_age(g, now_ms);
+    buffer_stats(g->jobs, &stats);
     *ret_report = (struct report){
         .kind = REPORT_BUFFER,
         .policy = "block",
         .unit = "jobs",
-        .used = buffer_len(jobs),
-        .bound = buffer_cap(jobs),
+        .used = buffer_len(g->jobs),
+        .bound = buffer_cap(g->jobs),
         .used_max = stats.len_max,
         .drops = stats.lost,
         .blocked_us = (stats.write_blocked_ns + stats.read_blocked_ns) / 1000,
-        .oldest_ms = buffer_sample_age(jobs, now_ms),
+        .oldest_ms = g->oldest_ms,
     };
 }
 
-static void show(struct io_pool *p, struct monitor_entry *e, struct buffer *b)
+static void show(struct io_pool *p, struct gauge *g, struct buffer *jobs)
 {
     if (!p->monitor)
         return;
-    snprintf(e->name, sizeof e->name, "%s", buffer_name(b));
-    e->self = b;
-    e->report = report;
-    (void)monitor_add(p->monitor, e);
+    g->jobs = jobs;
+    snprintf(g->entry.name, sizeof g->entry.name, "%s", buffer_name(jobs));
+    g->entry.self = g;
+    g->entry.report = report;
+    (void)monitor_add(p->monitor, &g->entry);
 }
 
-static void hide(struct io_pool *p, struct monitor_entry *e)
+static void hide(struct io_pool *p, struct gauge *g)
 {
     if (p->monitor)
-        monitor_remove(p->monitor, e);
+        monitor_remove(p->monitor, &g->entry);
 }
 
 static struct buffer *jobs_new(const char *name, size_t cap,
@@ -173,7 +194,7 @@ static bool start_lane(struct io_pool *p, struct lane *l, dev_t device)
         l->jobs = NULL;
         return false;
     }
-    show(p, &l->entry, l->jobs);
+    show(p, &l->gauge, l->jobs);
     p->lanes_n++;
     return true;
 }
@@ -276,7 +297,7 @@ void io_pool_free(struct io_pool *p)
         bool none_left = join_ended(p, &p->lanes[i]);
         assert(none_left);
         (void)none_left;
-        hide(p, &p->lanes[i].entry);
+        hide(p, &p->lanes[i].gauge);
         buffer_free(p->lanes[i].jobs);
     }
     pthread_cond_destroy(&p->all_ended);
@@ -322,7 +343,7 @@ struct io_done *io_done_new(struct io_pool *p, struct worker *w, size_t id)
                  d);
     if (event_add(&d->event, NULL) != 0)
         goto out;
-    show(p, &d->entry, d->finished);
+    show(p, &d->gauge, d->finished);
     return d;
 out:
     if (d->wake_fd >= 0)
@@ -355,7 +376,7 @@ void io_done_free(struct io_done *d)
     if (!d)
         return;
     assert(d->under_way == 0);
-    hide(d->pool, &d->entry);
+    hide(d->pool, &d->gauge);
     event_del(&d->event);
     close(d->wake_fd);
     buffer_free(d->finished);

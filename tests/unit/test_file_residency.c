@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -26,6 +28,18 @@ struct fixture {
     char *bytes;
     bool told; /* pages can be thrown out of the cache here */
 };
+
+/* From here on nothing is said to be there, to what asks by reads. */
+static int64_t cold_from = INT64_MAX;
+
+ssize_t preadv2(int fd, const struct iovec *iov, int n, off_t pos, int flags)
+{
+    if (pos >= cold_from) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return syscall(SYS_preadv2, fd, iov, n, pos, 0L, flags);
+}
 
 static void make_cold(struct fixture *f)
 {
@@ -198,6 +212,19 @@ static void resident_bytes_are_read(void **state)
     assert_memory_equal(to, f->bytes + 5000, sizeof to);
 }
 
+/* A page may be there in part, where a file system's blocks are smaller, or go
+ * between two questions. */
+static void page_that_is_there_in_part_is_not_more_than_was_asked(void **state)
+{
+    struct fixture *f = *state;
+    make_warm(f, 0, PIECE);
+    cold_from = 149;
+    assert_int_equal(residency_by_reads(f->fd, 100, 50, PIECE), 0);
+    cold_from = PIECE + 149;
+    assert_int_equal(residency_by_reads(f->fd, PIECE - 1, 151, PIECE), 1);
+    cold_from = INT64_MAX;
+}
+
 static void device_is_that_of_stat(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +249,7 @@ int main(void)
         TEST(fetch_of_what_is_not_there_fails),
         TEST(cold_bytes_are_not_waited_for),
         TEST(resident_bytes_are_read),
+        TEST(page_that_is_there_in_part_is_not_more_than_was_asked),
         TEST(device_is_that_of_stat),
     };
     return cmocka_run_group_tests_name("file_residency", tests, NULL, NULL);

@@ -297,6 +297,39 @@ static void monitor_sees_what_waits(void **state)
     assert_int_equal(jobs, 3);
 }
 
+static bool find_lane_age(void *arg, const struct monitor_entry *e,
+                          const struct report *report)
+{
+    uint64_t *ret_ms = arg;
+    if (strncmp(e->name, "io/lane/", 8) == 0)
+        *ret_ms = report->oldest_ms;
+    return true;
+}
+
+static uint64_t lane_age(struct fixture *f, uint64_t now_ms)
+{
+    uint64_t ms = UINT64_MAX;
+    monitor_each(&f->monitor, now_ms, find_lane_age, &ms);
+    return ms;
+}
+
+/* Each worker reads the clock for itself, so one may ask with an earlier time
+ * than the last. */
+static void workers_whose_clocks_differ_may_all_ask(void **state)
+{
+    struct fixture *f = *state;
+    atomic_store(&f->gate, true);
+    for (size_t i = 0; i < THREADS_N + 1; i++)
+        assert_int_equal(submit(f, i, 1, true), FLOW_DONE);
+    wait_begun(f, THREADS_N);
+    assert_int_equal(lane_age(f, 10000), 0);
+    assert_int_equal(lane_age(f, 9990), 0);
+    assert_int_equal(lane_age(f, 70000), 60000);
+    assert_int_equal(lane_age(f, 69990), 60000);
+    for (uint64_t ms = 70001; ms < 72000; ms++)
+        assert_in_range(lane_age(f, ms), 60000, 62000);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -312,6 +345,7 @@ int main(void)
         TEST(hanging_job_holds_the_end_up_for_a_bounded_time),
         TEST(job_may_be_submitted_again_when_it_is_done),
         TEST(monitor_sees_what_waits),
+        TEST(workers_whose_clocks_differ_may_all_ask),
     };
     return cmocka_run_group_tests_name("io_pool", tests, NULL, NULL);
 }

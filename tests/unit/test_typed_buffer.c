@@ -98,6 +98,41 @@ static void room_and_elements_have_the_type(void **state)
     sample_buffer_fini(&b);
 }
 
+static void count_calls(void *arg, unsigned events)
+{
+    unsigned *calls = arg;
+    if (events & (BUFFER_READABLE | BUFFER_WRITABLE))
+        ++*calls;
+}
+
+/* A try_ form that finds nothing asks for a call, the zero-copy ones too. */
+static void a_try_that_finds_no_way_is_called_back(void **state)
+{
+    struct sample_buffer b;
+    struct sample in = {.id = 7};
+    struct sample *room;
+    const struct sample *shown;
+    unsigned calls = 0;
+    size_t n;
+    (void)state;
+    assert_true(sample_buffer_init(
+        &b, &(struct buffer_config){.kind = BUFFER_BLOCK,
+                                    .cap = 1,
+                                    .notify = count_calls,
+                                    .notify_arg = &calls}));
+    assert_int_equal(sample_buffer_add(&b, &in), FLOW_DONE);
+    assert_int_equal(sample_buffer_next(&b, &in), FLOW_DONE);
+    calls = 0;
+    assert_int_equal(sample_buffer_try_peek(&b, 1, &shown, &n), FLOW_AGAIN);
+    assert_int_equal(sample_buffer_add(&b, &in), FLOW_DONE);
+    assert_int_equal(calls, 1);
+    assert_int_equal(sample_buffer_try_reserve(&b, 1, &room, &n), FLOW_FULL);
+    assert_int_equal(sample_buffer_next(&b, &in), FLOW_DONE);
+    assert_int_equal(calls, 2);
+    sample_buffer_check(&b);
+    sample_buffer_fini(&b);
+}
+
 static void the_rest_is_passed_on(void **state)
 {
     struct sample_buffer b;
@@ -198,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_sample_comes_out_as_it_went_in),
         cmocka_unit_test(samples_come_out_in_their_order),
         cmocka_unit_test(room_and_elements_have_the_type),
+        cmocka_unit_test(a_try_that_finds_no_way_is_called_back),
         cmocka_unit_test(the_rest_is_passed_on),
         cmocka_unit_test(a_pointer_is_a_type_like_any_other),
         cmocka_unit_test(a_pointer_to_another_type_does_not_compile),
