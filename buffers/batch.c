@@ -219,17 +219,6 @@ void batch_stats(const struct batch *b, struct batch_stats *ret_stats)
         ret_stats->flushes[r] = get(&c->flushes[r]);
 }
 
-const char *batch_reason_name(enum batch_reason r)
-{
-    static const char *const names[BATCH_REASONS] = {
-        [BATCH_BYTES] = "bytes", [BATCH_COUNT] = "count",
-        [BATCH_TIME] = "time",   [BATCH_KEY_POINT] = "key point",
-        [BATCH_CLOSE] = "close",
-    };
-    assert(r < BATCH_REASONS);
-    return names[r];
-}
-
 void batch_check(const struct batch *b)
 {
     assert(b->held.len <= b->held.cap);

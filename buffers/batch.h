@@ -129,8 +129,6 @@ void batch_set_bounds(struct batch *b, size_t bytes_max, uint64_t count_max,
 /* A snapshot; each figure is exact, all together only roughly of one time. */
 void batch_stats(const struct batch *b, struct batch_stats *ret_stats);
 
-const char *batch_reason_name(enum batch_reason r); /* "key point" */
-
 /* Asserts every invariant. */
 void batch_check(const struct batch *b);
 

@@ -220,6 +220,8 @@ void block_pool_let_go(struct block_pool *p, enum block_class c, uint64_t n)
     struct block_class_state *s = &p->class[c];
     uint64_t kept_n = figure(&s->kept_n);
     assert(n <= kept_n);
+    if (n == 0)
+        return;
     struct block **link = &s->kept;
     for (uint64_t i = n; i < kept_n; i++)
         link = &(*link)->next;
@@ -368,18 +370,26 @@ struct block *block_ref(struct block *b)
 }
 
 /* Of this pool, caches yield before anybody is refused; the largest first. */
+static bool make_way(struct block_pool *p, enum budget_class budget,
+                     size_t bytes)
+{
+    uint64_t lacking = budget_lacking(p->budget, budget, bytes);
+    for (enum block_class c = BLOCK_CLASSES; c-- > 0 && lacking > 0;) {
+        uint64_t kept_n = figure(&p->class[c].kept_n);
+        uint64_t n = lacking / cost_bytes[c] + (lacking % cost_bytes[c] > 0);
+        if (n > kept_n)
+            n = kept_n;
+        block_pool_let_go(p, c, n);
+        lacking -= lacking < n * cost_bytes[c] ? lacking : n * cost_bytes[c];
+    }
+    return lacking == 0;
+}
+
 static bool charge(struct block_pool *p, enum block_class c,
                    enum budget_class budget)
 {
-    if (budget_take(p->budget, budget, cost_bytes[c]))
-        return true;
-    size_t freed = 0;
-    for (enum block_class k = BLOCK_CLASSES; k-- > 0;)
-        while (p->class[k].kept && freed < cost_bytes[c]) {
-            block_pool_let_go(p, k, 1);
-            freed += cost_bytes[k];
-        }
-    return freed > 0 && budget_take(p->budget, budget, cost_bytes[c]);
+    (void)make_way(p, budget, cost_bytes[c]);
+    return budget_take(p->budget, budget, cost_bytes[c]);
 }
 
 static struct block *create(struct block_pool *p, enum block_class c,
@@ -457,7 +467,7 @@ struct block *block_pool_get(struct block_pool *p, enum block_class c,
     struct block_class_state *s = &p->class[c];
     if (!s->kept || !may_lend(s))
         block_pool_collect(p);
-    if (!may_lend(s) || budget_short(p->budget, budget))
+    if (!may_lend(s) || !make_way(p, budget, 0))
         return refuse(s);
     struct block *b = take_kept(p, c);
     if (b) {

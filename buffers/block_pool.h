@@ -11,6 +11,8 @@
  *
  * Promise    a get is served from the kept blocks when one is there; what was
  *            returned by other threads is collected before the system is asked.
+ *            What is kept yields, the largest first, before the budget refuses
+ *            a get.
  * Limits     per class: keep_max blocks stay, lend_max may be out; the
  *            process's budget above both. Kept blocks that were not needed for
  *            BLOCK_POOL_AGE_MS go back to the system, half of the surplus at

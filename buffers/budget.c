@@ -30,9 +30,21 @@ uint64_t budget_limit_of(const struct budget *b, enum budget_class c)
     return limit - limit / SHARES * left_free[c];
 }
 
+uint64_t budget_lacking(const struct budget *b, enum budget_class c,
+                        size_t bytes)
+{
+    if (!b)
+        return 0;
+    uint64_t max = budget_limit_of(b, c);
+    uint64_t used = read_now(&b->used);
+    uint64_t room = used < max ? max - used : 0;
+    uint64_t over = used > max ? used - max : 0;
+    return bytes > room ? over + (bytes - room) : over;
+}
+
 bool budget_short(const struct budget *b, enum budget_class c)
 {
-    return b && read_now(&b->used) > budget_limit_of(b, c);
+    return budget_lacking(b, c, 0) > 0;
 }
 
 static void raise_max(struct budget *b, uint64_t used)

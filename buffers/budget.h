@@ -49,6 +49,10 @@ void budget_move(struct budget *b, enum budget_class from, enum budget_class to,
 /* Bytes up to which a class is granted. */
 uint64_t budget_limit_of(const struct budget *b, enum budget_class c);
 
+/* Bytes that must come back before a class is granted so many; NULL: none. */
+uint64_t budget_lacking(const struct budget *b, enum budget_class c,
+                        size_t bytes);
+
 /* Whether more is used than the class may fill: what it has should go. NULL
  * never is short. */
 bool budget_short(const struct budget *b, enum budget_class c);

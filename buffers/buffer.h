@@ -15,25 +15,29 @@
  * the plain form; the try_ form and a deadline that has passed answer what
  * stands in brackets. An element is moved whole or not at all.
  *
- *                   open,      open,      open,          write side   closed
- * closed empty      part       full           closed, left  *)      with error
- *      write, add   DONE       DONE       growable FULL  END          END
- * FAILED reserve                            block wait[FULL] ring DONE, loses
- * the oldest read, next   wait       DONE       DONE           DONE         END
- * FAILED peek         [AGAIN] discard      AGAIN      DONE       DONE DONE END
- * FAILED len          0          n          cap            n            0 0
- *      close_write  -> closed  -> write   -> write       no change    no no
- *                              side closed  side closed               change
- * change close        -> closed  -> closed, what is left is dropped     no no
- *                                                                     change
- * change close_with_  -> closed with error, what is left is dropped     no no
- *      error                                                          change
- * change reset        DONE: empty, open, no error; counters stay. AGAIN while a
- *                   reserve or a peek is out.
- *      error        0          0          0              0            0 the
- * error
+ *                open     open     open           write side  closed  closed
+ *                empty    part     full           closed,     *)      with
+ *                                                 left                error
+ *  write, add,   DONE     DONE     growable FULL  END         END     FAILED
+ *  reserve                         block wait
+ *                                    [FULL]
+ *                                  ring DONE: the
+ *                                    oldest go
+ *  read, next,   wait     DONE     DONE           DONE        END     FAILED
+ *  peek           [AGAIN]
+ *  discard       AGAIN    DONE     DONE           DONE        END     FAILED
+ *  len           0        n        cap            n           0       0
+ *  error         0        0        0              0           0       the error
  *
- *      *) closed: by close(), or by close_write() and nothing is left.
+ *  close_write   closed   write side closed       -           -       -
+ *  close         closed   closed, the rest is dropped         -       -
+ *  close_with_   closed with error, the rest is dropped       -       -
+ *  error
+ *  reset         DONE: open, empty, no error; counters stay. AGAIN while a
+ *                reserve or a peek is out
+ *
+ *    -  nothing changes
+ *    *) closed: by close(), or by close_write() and nothing is left.
  *
  * A close of any kind ends every wait at once with the answer of its column.
  *
@@ -58,7 +62,9 @@
  *            call unless the other side sleeps. A full ring takes both locks.
  *            Who must wait looks for some microseconds before it sleeps.
  * Clock      none of its own: deadlines are absolute nanoseconds of
- *            CLOCK_MONOTONIC; blocked time is measured when now_ns is given.
+ *            CLOCK_MONOTONIC, looked at where a thread would sleep: a long
+ *            write that finds room at each look goes on behind its deadline.
+ *            Blocked time is measured when now_ns is given.
  * Not for    bytes that only the loop thread handles: see write_queue.h. */
 #ifndef BUFFERS_BUFFER_H
 #define BUFFERS_BUFFER_H

@@ -167,8 +167,10 @@ uint64_t residency_by_reads(int fd, uint64_t pos, uint64_t len,
         enum byte_state state = ask_byte(fd, at);
         if (state == BYTE_UNTOLD)
             return RESIDENCY_UNKNOWN;
-        if (state == BYTE_COLD)
-            return at == pos ? 0 : where_it_ends(fd, there, at) - pos;
+        if (state == BYTE_COLD) {
+            uint64_t end = at == pos ? pos : where_it_ends(fd, there, at);
+            return end > pos ? end - pos : 0;
+        }
         if (at == last)
             return len;
         there = at;

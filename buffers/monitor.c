@@ -397,12 +397,6 @@ enum flow monitor_set_bound(struct monitor *m, const char *name, uint64_t bound)
     return r;
 }
 
-const char *alert_rule_name(enum alert_rule r)
-{
-    assert(r < ALERT_RULES);
-    return rules[r].name;
-}
-
 const char *alert_severity_name(enum alert_severity s)
 {
     static const char *const names[] = {

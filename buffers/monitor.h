@@ -180,7 +180,6 @@ void monitor_each(struct monitor *m, uint64_t now_ms,
 enum flow monitor_set_bound(struct monitor *m, const char *name,
                             uint64_t bound);
 
-const char *alert_rule_name(enum alert_rule r); /* "hit_rate" */
 const char *alert_severity_name(enum alert_severity s);
 const char *report_kind_name(enum report_kind k);
 

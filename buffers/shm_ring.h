@@ -100,7 +100,8 @@ void shm_ring_consume(struct shm_ring *r, size_t n);
 /* Sleeps until there is room for n bytes, or n bytes to read, or the end.
  * DONE: ask again (also after a signal); AGAIN: timeout_ms are over, -1 is
  * never; FAILED with errno. A reader asks for 1, or for more to be woken less
- * often; 1 <= n <= cap. */
+ * often; 1 <= n <= cap. When both sides' n together are more than cap + 1,
+ * both may sleep for good. */
 enum flow shm_ring_wait(struct shm_ring *r, size_t n, int timeout_ms);
 
 /* For an event loop: a descriptor that becomes readable when it is worth to

@@ -107,7 +107,10 @@
     TYPED_BUFFER_FN enum flow NAME##_try_reserve(                              \
         struct NAME *b, size_t n, TYPE **ret_room, size_t *ret_n)              \
     {                                                                          \
-        return NAME##_reserve_until(b, n, 0, ret_room, ret_n);                 \
+        void *room;                                                            \
+        enum flow r = buffer_try_reserve(b->raw, n, &room, ret_n);             \
+        *ret_room = room;                                                      \
+        return r;                                                              \
     }                                                                          \
     TYPED_BUFFER_FN void NAME##_commit(struct NAME *b, size_t n)               \
     {                                                                          \
@@ -167,7 +170,10 @@
     TYPED_BUFFER_FN enum flow NAME##_try_peek(                                 \
         struct NAME *b, size_t n, TYPE const **ret_elems, size_t *ret_n)       \
     {                                                                          \
-        return NAME##_peek_until(b, n, 0, ret_elems, ret_n);                   \
+        const void *elems;                                                     \
+        enum flow r = buffer_try_peek(b->raw, n, &elems, ret_n);               \
+        *ret_elems = elems;                                                    \
+        return r;                                                              \
     }                                                                          \
     TYPED_BUFFER_FN void NAME##_consume(struct NAME *b, size_t n)              \
     {                                                                          \

@@ -22,6 +22,8 @@ int main(void)
     struct str all = {m.at, m.len};
     if (file_map_read(&m, all, count, &lines) == FLOW_DONE)
         printf("%d lines\n", lines);
+    if (file_map_copy(&m, 4, 3, path) == FLOW_DONE)
+        printf("the second is %.3s\n", path);
     if (ftruncate(fd, 0) == 0 &&
         file_map_read(&m, all, count, &lines) == FLOW_END)
         printf("the file was cut\n");

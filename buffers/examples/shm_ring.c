@@ -23,6 +23,8 @@ int main(void)
         shm_ring_close(&w);
         _exit(0);
     }
+    shm_ring_wait(&r, 7, 10000);
+    printf("%zu bytes wait\n", shm_ring_len(&r));
     while ((f = shm_ring_peek(&r, &bytes, &n)) != FLOW_END) {
         if (f == FLOW_DONE)
             shm_ring_consume(&r, fwrite(bytes, 1, n, stdout));

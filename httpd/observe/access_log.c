@@ -118,6 +118,15 @@ void access_log_flush(struct access_log *log)
     report_lost(log);
 }
 
+enum flow access_log_set_bound(struct access_log *log, uint64_t bytes)
+{
+    if (bytes <= LINE_BYTES_MAX || bytes > ACCESS_LOG_BYTES_MAX)
+        return FLOW_FULL;
+    batch_set_bounds(&log->lines, (size_t)bytes, 0,
+                     ACCESS_LOG_DELAY_MS * UINT64_C(1000));
+    return FLOW_DONE;
+}
+
 const struct batch *access_log_batch(const struct access_log *log)
 {
     return log ? &log->lines : NULL;

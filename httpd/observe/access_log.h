@@ -14,13 +14,15 @@
 #ifndef HTTPD_OBSERVE_ACCESS_LOG_H
 #define HTTPD_OBSERVE_ACCESS_LOG_H
 
+#include "buffers/flow.h"
 #include "buffers/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ACCESS_LOG_BYTES    (64u << 10)
-#define ACCESS_LOG_DELAY_MS 100u
+#define ACCESS_LOG_BYTES_MAX (16u << 20)
+#define ACCESS_LOG_BYTES     (64u << 10)
+#define ACCESS_LOG_DELAY_MS  100u
 
 struct access_log;
 struct batch;
@@ -52,6 +54,10 @@ void access_log_tick(struct access_log *log);
 
 /* Writes everything: before the file is handed over, and at the end. */
 void access_log_flush(struct access_log *log);
+
+/* Another bound while it runs; any thread. DONE, or FULL: less than a line may
+ * need, or more than ACCESS_LOG_BYTES_MAX. */
+enum flow access_log_set_bound(struct access_log *log, uint64_t bytes);
 
 /* For batch_stats(), by any thread until the log is closed; NULL for NULL. */
 const struct batch *access_log_batch(const struct access_log *log);

@@ -209,6 +209,12 @@ static void report_access_log(void *self, uint64_t now_ms, struct report *ret)
     ret->oldest_ms = us_since(stats.oldest_us, now_ms) / 1000;
 }
 
+static enum flow set_log_bound(void *self, uint64_t bound)
+{
+    struct worker_gauges *g = self;
+    return access_log_set_bound(g->worker->access_log, bound);
+}
+
 static void report_files(void *self, uint64_t now_ms, struct report *ret)
 {
     struct worker_gauges *g = self;
@@ -293,6 +299,7 @@ static void init_names(struct worker_gauges *g)
     init_entry(&g->queues, g, "write-queues", report_queues);
     init_entry(&g->fullest, g, "write-queues/fullest", report_fullest);
     init_entry(&g->access_log, g, "access-log", report_access_log);
+    g->access_log.set_bound = set_log_bound;
     init_entry(&g->files, g, "file-cache", report_files);
     set_name(g->read_name, "worker/%zu/read-size", w->id);
     set_name(g->send_name, "worker/%zu/sendfile-chunk", w->id);

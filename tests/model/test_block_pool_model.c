@@ -156,17 +156,22 @@ static void model_let_go(struct model *m, enum block_class c, size_t n)
         model_free(m, c);
 }
 
+/* Whether so many bytes may be had, when what is kept has yielded. */
+static bool model_make_way(struct model *m, enum budget_class budget,
+                           uint64_t bytes)
+{
+    uint64_t limit = limit_of(m, budget);
+    for (int k = BLOCK_CLASSES; k-- > 0;)
+        while (m->used + bytes > limit && m->class[k].kept.n > 0)
+            model_let_go(m, (enum block_class)k, 1);
+    return m->used + bytes <= limit;
+}
+
 static bool model_charge(struct model *m, enum block_class c,
                          enum budget_class budget)
 {
     uint64_t cost = block_class_cost_bytes(c);
-    uint64_t freed = 0;
-    if (m->used + cost > limit_of(m, budget))
-        for (int k = BLOCK_CLASSES; k-- > 0;)
-            for (; freed < cost && m->class[k].kept.n > 0;
-                 freed += block_class_cost_bytes((enum block_class)k))
-                model_let_go(m, (enum block_class)k, 1);
-    if (m->used + cost > limit_of(m, budget))
+    if (!model_make_way(m, budget, cost))
         return false;
     m->used += cost;
     return true;
@@ -186,7 +191,7 @@ static bool model_get(struct model *m, enum block_class c,
     *ret_kept = NULL;
     if (k->kept.n == 0 || !model_may_lend(m, c))
         model_collect(m);
-    if (!model_may_lend(m, c) || m->used > limit_of(m, budget)) {
+    if (!model_may_lend(m, c) || !model_make_way(m, budget, 0)) {
         k->refused++;
         return false;
     }

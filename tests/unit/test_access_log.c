@@ -172,10 +172,22 @@ static void switched_off_there_is_no_log(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void another_bound_is_taken_when_a_line_fits(void **state)
+{
+    struct fixture *f = *state;
+    struct batch_stats stats;
+    assert_int_equal(access_log_set_bound(f->log, 100), FLOW_FULL);
+    assert_int_equal(access_log_set_bound(f->log, UINT64_MAX), FLOW_FULL);
+    assert_int_equal(access_log_set_bound(f->log, 16384), FLOW_DONE);
+    batch_stats(access_log_batch(f->log), &stats);
+    assert_int_equal(stats.bytes_max, 16384);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_line_is_in_the_combined_format),
+        TEST(another_bound_is_taken_when_a_line_fits),
         TEST(no_request_forges_a_line),
         TEST(a_young_line_waits_and_an_old_one_is_written),
         TEST(a_full_batch_leaves_with_whole_lines),

@@ -355,13 +355,6 @@ static void a_raised_bound_holds_more(void **state)
     assert_int_equal(stats_of(f).bytes_max, 40);
 }
 
-static void reasons_have_names(void **state)
-{
-    (void)state;
-    for (int r = 0; r < BATCH_REASONS; r++)
-        assert_non_null(batch_reason_name((enum batch_reason)r));
-}
-
 #define READS 20000
 
 static void *read_stats(void *arg)
@@ -430,7 +423,6 @@ int main(void)
         TEST(a_lowered_bound_acts_at_the_next_tick),
         TEST(a_lowered_count_acts_at_the_next_tick),
         TEST(a_raised_bound_holds_more),
-        TEST(reasons_have_names),
         TEST(another_thread_reads_the_figures_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,6 +360,20 @@ static void kept_blocks_yield_to_what_leaves(void **state)
     put(f, get(f, BLOCK_4K));
     budget_set_limit(&f->budget, f->budget.used);
     struct block *b = get(f, BLOCK_1M);
+    assert_int_equal(f->budget.refused[BUDGET_LEAVING], 0);
+    assert_int_equal(kept(f, BLOCK_4M), 0);
+    assert_int_equal(kept(f, BLOCK_4K), 1);
+    put(f, b);
+}
+
+static void kept_blocks_yield_before_a_connection_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    put(f, get(f, BLOCK_4M));
+    put(f, get(f, BLOCK_4K));
+    budget_set_limit(&f->budget, f->budget.used);
+    struct block *b = get_as(f, BLOCK_64K, BUDGET_NEW);
+    assert_non_null(b);
     assert_int_equal(kept(f, BLOCK_4M), 0);
     assert_int_equal(kept(f, BLOCK_4K), 1);
     put(f, b);
@@ -387,6 +401,7 @@ int main(void)
         TEST(new_connections_are_refused_before_what_leaves),
         TEST(nothing_is_kept_when_caches_are_short),
         TEST(kept_blocks_yield_to_what_leaves),
+        TEST(kept_blocks_yield_before_a_connection_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,20 @@ static void a_lower_limit_refuses_until_enough_came_back(void **state)
     check(&b);
 }
 
+static void what_lacks_is_what_must_come_back(void **state)
+{
+    struct budget b;
+    (void)state;
+    budget_init(&b, 1600);
+    assert_true(budget_take(&b, BUDGET_LEAVING, 1300));
+    assert_int_equal(budget_lacking(&b, BUDGET_NEW, 100), 0);
+    assert_int_equal(budget_lacking(&b, BUDGET_NEW, 101), 1);
+    assert_int_equal(budget_lacking(&b, BUDGET_CACHE, 0), 100);
+    assert_int_equal(budget_lacking(&b, BUDGET_CACHE, 7), 107);
+    assert_int_equal(budget_lacking(NULL, BUDGET_CACHE, SIZE_MAX), 0);
+    check(&b);
+}
+
 static void no_budget_grants_everything(void **state)
 {
     (void)state;
@@ -178,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_request_for_more_than_there_is_does_not_wrap),
         cmocka_unit_test(moved_bytes_change_their_class_only),
         cmocka_unit_test(a_lower_limit_refuses_until_enough_came_back),
+        cmocka_unit_test(what_lacks_is_what_must_come_back),
         cmocka_unit_test(no_budget_grants_everything),
         cmocka_unit_test(each_class_has_a_name),
         cmocka_unit_test(threads_together_never_pass_the_limit),

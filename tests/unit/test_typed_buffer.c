@@ -115,11 +115,11 @@ static void a_try_that_finds_no_way_is_called_back(void **state)
     unsigned calls = 0;
     size_t n;
     (void)state;
-    assert_true(sample_buffer_init(
-        &b, &(struct buffer_config){.kind = BUFFER_BLOCK,
-                                    .cap = 1,
-                                    .notify = count_calls,
-                                    .notify_arg = &calls}));
+    assert_true(
+        sample_buffer_init(&b, &(struct buffer_config){.kind = BUFFER_BLOCK,
+                                                       .cap = 1,
+                                                       .notify = count_calls,
+                                                       .notify_arg = &calls}));
     assert_int_equal(sample_buffer_add(&b, &in), FLOW_DONE);
     assert_int_equal(sample_buffer_next(&b, &in), FLOW_DONE);
     calls = 0;
