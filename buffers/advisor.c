@@ -79,6 +79,17 @@ void advisor_remove(struct advisor *a, struct knob *k)
     pthread_mutex_unlock(&a->lock);
 }
 
+void advisor_pin(struct advisor *a, struct knob *k, uint64_t value)
+{
+    pthread_mutex_lock(&a->lock);
+    atomic_store(&k->min, value);
+    atomic_store(&k->max, value);
+    atomic_store(&k->value, value);
+    if (k->apply)
+        k->apply(k->self, value);
+    pthread_mutex_unlock(&a->lock);
+}
+
 void advisor_enable(struct advisor *a, bool enabled)
 {
     atomic_store(&a->enabled, enabled);

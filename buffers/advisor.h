@@ -54,8 +54,8 @@ struct knob {
     const char *name; /* "worker/0/pool/64k/keep"; lives as long as the knob */
     const char *unit; /* of the value; NULL: "blocks", of a size "bytes" */
     enum knob_kind kind;
-    uint64_t min;
-    uint64_t max;
+    _Atomic uint64_t min;
+    _Atomic uint64_t max;
     _Atomic uint64_t value;
     void *self;
     void (*apply)(void *self, uint64_t value); /* or NULL: value is read */
@@ -112,6 +112,9 @@ bool advisor_add(struct advisor *a, struct knob *k);
 
 /* A knob that is not registered is fine. */
 void advisor_remove(struct advisor *a, struct knob *k);
+
+/* An operator's own choice: applied, and no longer the advisor's to turn. */
+void advisor_pin(struct advisor *a, struct knob *k, uint64_t value);
 
 /* Switched off, windows are still watched, so that switching on is prompt. */
 void advisor_enable(struct advisor *a, bool enabled);

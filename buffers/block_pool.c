@@ -370,8 +370,8 @@ struct block *block_ref(struct block *b)
 }
 
 /* Of this pool, caches yield before anybody is refused; the largest first. */
-static bool make_way(struct block_pool *p, enum budget_class budget,
-                     size_t bytes)
+bool block_pool_make_way(struct block_pool *p, enum budget_class budget,
+                         size_t bytes)
 {
     uint64_t lacking = budget_lacking(p->budget, budget, bytes);
     for (enum block_class c = BLOCK_CLASSES; c-- > 0 && lacking > 0;) {
@@ -388,7 +388,7 @@ static bool make_way(struct block_pool *p, enum budget_class budget,
 static bool charge(struct block_pool *p, enum block_class c,
                    enum budget_class budget)
 {
-    (void)make_way(p, budget, cost_bytes[c]);
+    (void)block_pool_make_way(p, budget, cost_bytes[c]);
     return budget_take(p->budget, budget, cost_bytes[c]);
 }
 
@@ -467,7 +467,7 @@ struct block *block_pool_get(struct block_pool *p, enum block_class c,
     struct block_class_state *s = &p->class[c];
     if (!s->kept || !may_lend(s))
         block_pool_collect(p);
-    if (!may_lend(s) || !make_way(p, budget, 0))
+    if (!may_lend(s) || !block_pool_make_way(p, budget, 0))
         return refuse(s);
     struct block *b = take_kept(p, c);
     if (b) {

@@ -155,6 +155,11 @@ size_t block_class_cost_bytes(enum block_class c);
 struct block *block_pool_get(struct block_pool *p, enum block_class c,
                              enum budget_class budget, const char *borrower);
 
+/* Lets kept blocks go, as many as are lacking for so many bytes of a class.
+ * False: there were not enough; the budget may still grant them. */
+bool block_pool_make_way(struct block_pool *p, enum budget_class budget,
+                         size_t bytes);
+
 /* Collects, lets go of what was not needed, looks for suspects. About once a
  * second. */
 void block_pool_sweep(struct block_pool *p, uint64_t now_ms);

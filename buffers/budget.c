@@ -6,10 +6,8 @@
 
 /* Sixteenths of the limit that a class leaves to those before it. */
 static const uint64_t left_free[BUDGET_CLASSES] = {
-    [BUDGET_LEAVING] = 0,
-    [BUDGET_ACCEPTED] = 1,
-    [BUDGET_NEW] = 2,
-    [BUDGET_CACHE] = 4,
+    [BUDGET_VITAL] = 0, [BUDGET_LEAVING] = 0, [BUDGET_ACCEPTED] = 1,
+    [BUDGET_NEW] = 2,   [BUDGET_CACHE] = 4,
 };
 
 static uint64_t read_now(const _Atomic uint64_t *at)
@@ -33,7 +31,8 @@ uint64_t budget_limit_of(const struct budget *b, enum budget_class c)
 uint64_t budget_lacking(const struct budget *b, enum budget_class c,
                         size_t bytes)
 {
-    if (!b)
+    if (!b || (c == BUDGET_VITAL &&
+               read_now(&b->used_by[c]) + bytes <= BUDGET_VITAL_BYTES))
         return 0;
     uint64_t max = budget_limit_of(b, c);
     uint64_t used = read_now(&b->used);
@@ -68,6 +67,20 @@ static void subtract(_Atomic uint64_t *at, uint64_t n)
     assert(before >= n);
 }
 
+static bool take_beyond(struct budget *b, uint64_t bytes)
+{
+    uint64_t had = read_now(&b->used_by[BUDGET_VITAL]);
+    do {
+        if (bytes > BUDGET_VITAL_BYTES || had > BUDGET_VITAL_BYTES - bytes)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(
+        &b->used_by[BUDGET_VITAL], &had, had + bytes, memory_order_relaxed,
+        memory_order_relaxed));
+    add(&b->used, bytes);
+    raise_max(b, read_now(&b->used));
+    return true;
+}
+
 bool budget_take(struct budget *b, enum budget_class c, size_t bytes)
 {
     if (!b)
@@ -76,8 +89,9 @@ bool budget_take(struct budget *b, enum budget_class c, size_t bytes)
     uint64_t used = read_now(&b->used);
     do {
         if (bytes > max || used > max - bytes) {
-            add(&b->refused[c], 1);
-            return false;
+            bool granted = c == BUDGET_VITAL && take_beyond(b, bytes);
+            add(&b->refused[c], !granted);
+            return granted;
         }
     } while (!atomic_compare_exchange_weak_explicit(
         &b->used, &used, used + bytes, memory_order_relaxed,
@@ -115,9 +129,8 @@ void budget_set_limit(struct budget *b, uint64_t limit_bytes)
 const char *budget_class_name(enum budget_class c)
 {
     static const char *const names[BUDGET_CLASSES] = {
-        [BUDGET_LEAVING] = "leaving",
-        [BUDGET_ACCEPTED] = "accepted",
-        [BUDGET_NEW] = "new",
+        [BUDGET_VITAL] = "vital",       [BUDGET_LEAVING] = "leaving",
+        [BUDGET_ACCEPTED] = "accepted", [BUDGET_NEW] = "new",
         [BUDGET_CACHE] = "cache",
     };
     assert(c < BUDGET_CLASSES);

@@ -5,9 +5,12 @@
  *
  * When memory grows short, caches stop growing first, then new connections
  * are refused, then accepted requests; what lets data leave is granted to the
- * last byte, because only that frees memory.
+ * last byte, because only that frees memory. To say no takes memory, too, and
+ * so does the operator's look at what is wrong: vital grants go on up to
+ * BUDGET_VITAL_BYTES when nothing is left.
  *
- * Promise    no grant takes used beyond limit; a grant is all or nothing.
+ * Promise    no grant but those takes used beyond limit; a grant is all or
+ *            nothing.
  * Owns       nothing: it counts.
  * Threads    any; one atomic decides. used_by is for people to read: a pool
  *            tells of blocks that were kept or lent again up to a sweep late.
@@ -20,7 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BUDGET_VITAL_BYTES ((uint64_t)512 << 10)
+
 enum budget_class {
+    BUDGET_VITAL,    /* refusals, and what an operator asks */
     BUDGET_LEAVING,  /* write queues, and what is read to fill them */
     BUDGET_ACCEPTED, /* a request that has begun */
     BUDGET_NEW,      /* a connection that is about to be accepted */

@@ -21,11 +21,18 @@ void budget_purse_fini(struct budget_purse *p)
     budget_purse_settle(p);
 }
 
+/* Many purses must not eat up a small budget. */
+static size_t advance_bytes(const struct budget *b)
+{
+    uint64_t share = b ? budget_limit_of(b, BUDGET_LEAVING) / 1024 : UINT64_MAX;
+    return share < BUDGET_PURSE_BYTES ? (size_t)share : BUDGET_PURSE_BYTES;
+}
+
 bool budget_purse_take(struct budget_purse *p, size_t bytes)
 {
     if (p->unused < bytes) {
         size_t lacking = bytes - p->unused;
-        size_t advance = lacking + BUDGET_PURSE_BYTES;
+        size_t advance = lacking + advance_bytes(p->budget);
         if (budget_take(p->budget, p->class, advance))
             p->unused += advance;
         else if (budget_take(p->budget, p->class, lacking))

@@ -1,6 +1,6 @@
 /* budget_purse.h - one thread's advance on the budget, for small frequent sums.
  *
- *      budget --(BUDGET_PURSE_BYTES at a time)--> purse --(each)--> requests
+ *      budget --(an advance)--> purse --(each)--> requests
  *
  * The budget's atomics are shared by all threads; a purse is one thread's own,
  * so that what happens with every request costs a subtraction.
@@ -8,7 +8,8 @@
  * Promise    what is taken from the purse was taken from the budget before.
  *            A refusal is the budget's: the purse held too little, and the
  *            budget had not even the difference.
- * Limits     at most two BUDGET_PURSE_BYTES lie in it unused.
+ * Limits     an advance is BUDGET_PURSE_BYTES, or a 1024th of the limit when
+ *            that is less; at most two BUDGET_PURSE_BYTES lie unused.
  * Owns       the unused bytes, until budget_purse_fini().
  * Threads    one. */
 #ifndef BUFFERS_BUDGET_PURSE_H

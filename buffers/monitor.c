@@ -65,8 +65,8 @@ static enum verdict measure_hit_rate(struct monitor_entry *e,
                                      const struct report *r, uint64_t now_ms,
                                      uint64_t *ret_value)
 {
-    if (r->kind != REPORT_POOL)
-        return VERDICT_NONE;
+    if (r->kind != REPORT_POOL || r->bound == 0)
+        return VERDICT_NONE; /* of a pool that is to keep nothing */
     if (e->judged_ms == 0)
         e->judged_ms = now_ms;
     uint64_t hits = grown(r->hits, e->hits_before);
@@ -113,6 +113,16 @@ static enum verdict measure_drops(struct monitor_entry *e,
     return VERDICT_VALUE;
 }
 
+static enum verdict measure_refused(struct monitor_entry *e,
+                                    const struct report *r, uint64_t now_ms,
+                                    uint64_t *ret_value)
+{
+    (void)now_ms;
+    *ret_value = grown(r->refused, e->refused_before);
+    e->refused_before = r->refused;
+    return r->kind == REPORT_BUDGET ? VERDICT_VALUE : VERDICT_NONE;
+}
+
 static enum verdict measure_age(struct monitor_entry *e, const struct report *r,
                                 uint64_t now_ms, uint64_t *ret_value)
 {
@@ -124,18 +134,21 @@ static enum verdict measure_age(struct monitor_entry *e, const struct report *r,
 
 static const struct rule {
     const char *name;
+    const char *unit;
     enum verdict (*measure)(struct monitor_entry *e, const struct report *r,
                             uint64_t now_ms, uint64_t *ret_value);
     bool raised_below;
     uint64_t calm_ms; /* how long it must stand behind clear */
 } rules[ALERT_RULES] = {
-    [ALERT_MEMORY] = {"memory", measure_memory, false, 0},
-    [ALERT_FILL] = {"fill", measure_fill, false, 0},
-    [ALERT_HIT_RATE] = {"hit_rate", measure_hit_rate, true, 0},
-    [ALERT_LEAK] = {"leak", measure_leak, false, 0},
-    [ALERT_CORRUPTION] = {"corruption", measure_corruption, false, 0},
-    [ALERT_DROPS] = {"drops", measure_drops, false, MONITOR_CALM_MS},
-    [ALERT_AGE] = {"age", measure_age, false, 0},
+    [ALERT_MEMORY] = {"memory", "%", measure_memory, false, 0},
+    [ALERT_FILL] = {"fill", "%", measure_fill, false, 0},
+    [ALERT_HIT_RATE] = {"hit_rate", "%", measure_hit_rate, true, 0},
+    [ALERT_LEAK] = {"leak", "blocks", measure_leak, false, 0},
+    [ALERT_CORRUPTION] = {"corruption", "faults", measure_corruption, false, 0},
+    [ALERT_REFUSED] = {"refused", "times", measure_refused, false,
+                       MONITOR_CALM_MS},
+    [ALERT_DROPS] = {"drops", "lost", measure_drops, false, MONITOR_CALM_MS},
+    [ALERT_AGE] = {"age", "ms", measure_age, false, 0},
 };
 
 static const struct words {
@@ -395,6 +408,12 @@ enum flow monitor_set_bound(struct monitor *m, const char *name, uint64_t bound)
         r = e->set_bound(e->self, bound);
     pthread_mutex_unlock(&m->lock);
     return r;
+}
+
+const char *alert_unit(enum alert_rule r)
+{
+    assert(r < ALERT_RULES);
+    return rules[r].unit;
 }
 
 const char *alert_severity_name(enum alert_severity s)

@@ -127,7 +127,8 @@ struct monitor_entry {
     uint64_t hits_before; /* when the rate was last judged */
     uint64_t misses_before;
     uint64_t judged_ms;
-    uint64_t drops_before; /* at the last tick */
+    uint64_t drops_before;
+    uint64_t refused_before; /* at the last tick */
     uint64_t ticks_n;      /* of the monitor, when last looked at */
 };
 
@@ -180,6 +181,7 @@ void monitor_each(struct monitor *m, uint64_t now_ms,
 enum flow monitor_set_bound(struct monitor *m, const char *name,
                             uint64_t bound);
 
+const char *alert_unit(enum alert_rule r); /* of its value: "%", "ms" … */
 const char *alert_severity_name(enum alert_severity s);
 const char *report_kind_name(enum report_kind k);
 

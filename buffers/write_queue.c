@@ -71,8 +71,10 @@ void write_queue_init(struct write_queue *q, struct block_pool *pool,
 {
     assert(high_bytes > 0);
     assert(low_bytes <= high_bytes);
-    *q = (struct write_queue){
-        .pool = pool, .high = high_bytes, .low = low_bytes};
+    *q = (struct write_queue){.pool = pool,
+                              .budget = BUDGET_LEAVING,
+                              .high = high_bytes,
+                              .low = low_bytes};
 }
 
 void write_queue_fini(struct write_queue *q)
@@ -131,8 +133,7 @@ static struct write_segment *segment_new(struct write_queue *q, size_t n)
     bool begins = !q->tail || q->tail->kind != SEGMENT_BYTES;
     bool small = n <= BLOCK_4K_BYTES - sizeof(struct write_segment);
     enum block_class class = begins && small ? BLOCK_4K : BLOCK_64K;
-    struct block *block =
-        block_pool_get(q->pool, class, BUDGET_LEAVING, borrower);
+    struct block *block = block_pool_get(q->pool, class, q->budget, borrower);
     if (!block)
         return NULL;
     struct write_segment *s = (struct write_segment *)block->data;

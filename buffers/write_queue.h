@@ -54,6 +54,7 @@ struct write_queue {
     struct write_segment *head;
     struct write_segment *tail;
     struct block_pool *pool;
+    enum budget_class budget; /* of its blocks; BUDGET_LEAVING at first */
     size_t blocks_n;
     size_t len;        /* bytes held, copied and shared */
     uint64_t file_len; /* bytes of file ranges held */

@@ -48,6 +48,13 @@ static void remember(struct conn *c, const void *owner, uint64_t pos,
     r->warm_ms = c->worker->now_ms;
 }
 
+/* The range may leave whole: what comes next may be another file with the same
+ * owner, or where that one was. */
+static void forget(struct conn *c)
+{
+    c->cold.warm_pos = c->cold.warm_end;
+}
+
 static void job_free(struct cold_job *job)
 {
     close(job->fd);
@@ -145,7 +152,10 @@ uint64_t cold_read_warm(struct conn *c, const struct file_range *range,
         }
         remember(c, range->owner, range->pos, n);
     }
-    return least(n, want);
+    n = least(n, want);
+    if (n == range->len)
+        forget(c);
+    return n;
 }
 
 void cold_read_sweep(struct conn *c)

@@ -19,8 +19,9 @@
  * Owns       the job, which holds a duplicate of the descriptor and so may
  *            outlive the connection.
  * Threads    the loop's; the job's work() an I/O thread's.
- * Cost       a question for each MiB that is sent (file_residency.h); of each
- *            cold step four system calls and a thread's turn more. */
+ * Cost       a question for each MiB that is sent (file_residency.h), and for
+ *            each try to send the rest of a range; of each cold step four
+ *            system calls and a thread's turn more. */
 #ifndef HTTPD_CONN_COLD_READ_H
 #define HTTPD_CONN_COLD_READ_H
 

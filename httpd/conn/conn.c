@@ -56,6 +56,14 @@ static bool cut_off(const struct conn *c)
     return !write_queue_empty(&c->out) || (x && x->head_sent && !x->finished);
 }
 
+void conn_drop_read_ahead(struct conn *c)
+{
+    budget_purse_give(&c->worker->accepted, c->read_ahead.len);
+    bytes_reset(&c->read_ahead);
+    bytes_trim(&c->read_ahead, 0);
+    c->read_ahead_used = 0;
+}
+
 static void conn_free(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -73,7 +81,7 @@ static void conn_free(struct conn *c)
         worker_exchange_put(w, c->x);
     }
     write_queue_fini(&c->out);
-    bytes_fini(&c->read_ahead);
+    conn_drop_read_ahead(c);
     close(c->sink.fd);
     if (c->admitted)
         dismiss(w, count_key(c));
@@ -97,10 +105,19 @@ static uint64_t warm(struct sink *s, const struct file_range *range,
 /* What was read but not used yet waits until it is its turn. */
 static void stash(struct conn *c)
 {
+    struct budget_purse *purse = &c->worker->accepted;
+    struct str rest = c->in;
     bool stands_there = c->read_ahead.len > 0;
-    if (!stands_there && bytes_append_str(&c->read_ahead, c->in) != FLOW_DONE)
-        conn_close(c, CLOSE_NO_MEMORY);
+    bool unwanted = c->state == CONN_FLUSH && !c->keep_alive;
     c->in = (struct str){0};
+    if (rest.len == 0 || stands_there || unwanted)
+        return;
+    if (budget_purse_take(purse, rest.len)) {
+        if (bytes_append_str(&c->read_ahead, rest) == FLOW_DONE)
+            return;
+        budget_purse_give(purse, rest.len);
+    }
+    conn_close(c, CLOSE_NO_MEMORY);
 }
 
 static void flush(struct conn *c)

@@ -13,7 +13,7 @@
  *            never under its caller.
  * Limits     one read (read_size_max) of read-ahead; the queue's marks are the
  *            route's. While idle it owns no buffer at all, and counts with its
- *            own size in the budget.
+ *            own size in the budget; what is read ahead counts as a request.
  * Owns       its descriptor, queue, read-ahead, and the exchange under way.
  * Threads    its worker's loop thread.
  * Source     RFC 9112 section 9 (connection management). */
@@ -107,6 +107,9 @@ void conn_close_all(struct worker *w);
 #undef STATE
 
 void conn_enter(struct conn *c, enum conn_state state);
+
+/* What was read ahead is used up, or not wanted any more. */
+void conn_drop_read_ahead(struct conn *c);
 
 /* Whether the state wants bytes from the peer. */
 bool conn_wants_read(struct conn *c);

@@ -77,11 +77,8 @@ static void used_input(struct conn *c, size_t n)
     if (c->read_ahead.len == 0)
         return;
     c->read_ahead_used += n;
-    if (c->read_ahead_used == c->read_ahead.len) {
-        bytes_reset(&c->read_ahead);
-        bytes_trim(&c->read_ahead, 0);
-        c->read_ahead_used = 0;
-    }
+    if (c->read_ahead_used == c->read_ahead.len)
+        conn_drop_read_ahead(c);
 }
 
 static void wake(struct exchange *x)

@@ -40,7 +40,7 @@ static void done(struct io_job *io)
 void file_body_fetch(struct file_entry *e, const struct file_variant *v,
                      struct io_done *io)
 {
-    if (!io || v->has_body || v->body_asked || v->size > FILE_BODY_COPY_MAX)
+    if (!io || v->has_body || v->body_asked || !v->may_hold)
         return;
     struct body_job *job = malloc(sizeof(*job));
     if (!job)

@@ -19,8 +19,8 @@ struct file_entry;
 struct file_variant;
 struct io_done;
 
-/* Begins to fetch v's body, unless it is there, large, or on its way. An io of
- * NULL, and one that takes no more jobs, are fine: nothing happens. */
+/* Begins to fetch v's body, unless it is there, not to be, or on its way. An io
+ * of NULL, and one that takes no more jobs, are fine: nothing happens. */
 void file_body_fetch(struct file_entry *e, const struct file_variant *v,
                      struct io_done *io);
 

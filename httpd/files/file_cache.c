@@ -1,6 +1,6 @@
 #include "httpd/files/file_cache.h"
 
-#include "httpd/files/file_entry.h"
+#include "httpd/files/file_check.h"
 #include "httpd/http/route.h"
 #include "httpd/observe/log.h"
 
@@ -114,6 +114,7 @@ static void drop(struct file_cache *cache, struct file_entry *e)
     assert(cache->stats.files >= e->files);
     cache->stats.files -= e->files;
     cache->stats.entries--;
+    e->cached = false;
     file_entry_unref(e);
 }
 
@@ -121,12 +122,14 @@ static void drop(struct file_cache *cache, struct file_entry *e)
 static void insert(struct file_cache *cache, struct file_entry *e,
                    uint64_t hash, uint64_t now_ms)
 {
+    assert(!e->cached);
     assert(e->files > 0 && e->files <= FILES_MIN);
     while (cache->stats.files + e->files > cache->files_max) {
         drop(cache, cache->oldest);
         cache->stats.dropped++;
     }
     struct file_entry **bucket = bucket_of(cache, hash);
+    e->cached = true;
     e->hash = hash;
     e->chain = *bucket;
     *bucket = e;
@@ -135,22 +138,6 @@ static void insert(struct file_cache *cache, struct file_entry *e,
     link_used(cache, e);
     cache->stats.files += e->files;
     cache->stats.entries++;
-}
-
-/* Whether a cached entry may be used; else it is gone. */
-static bool trusted(struct file_cache *cache, struct file_entry *e,
-                    const struct route *route, uint64_t now_ms)
-{
-    if (now_ms - e->checked_ms < cache->check_ms)
-        return true;
-    cache->stats.checks++;
-    if (file_entry_current(e, route)) {
-        e->checked_ms = now_ms;
-        return true;
-    }
-    cache->stats.replaced++;
-    drop(cache, e);
-    return false;
 }
 
 /* Says once a second at most that descriptors or memory ran out. */
@@ -165,35 +152,107 @@ static void complain(struct file_cache *cache, uint64_t now_ms)
                         "connections_max");
 }
 
-static enum path_result load(struct file_cache *cache,
-                             const struct route *route, struct str path,
-                             uint64_t now_ms, struct file_entry **ret_entry)
+void file_cache_loaded(struct file_cache *cache, enum path_result result,
+                       struct file_entry *e, uint64_t asked_ms)
 {
     cache->stats.misses++;
-    enum path_result result = file_entry_load(route, path, ret_entry);
-    if (result == PATH_FILE)
-        insert(cache, *ret_entry, hash_of(cache, route->id, path), now_ms);
-    else if (result == PATH_EXHAUSTED)
-        complain(cache, now_ms);
+    assert((result == PATH_FILE) == (e != NULL));
+    if (result == PATH_EXHAUSTED)
+        complain(cache, asked_ms);
+    if (e == NULL)
+        return;
+    struct str path = {e->path, e->path_len};
+    uint64_t hash = hash_of(cache, e->route_id, path);
+    struct file_entry *old = find(cache, hash, e->route_id, path);
+    if (old != NULL) {
+        cache->stats.replaced++;
+        drop(cache, old);
+    }
+    insert(cache, file_entry_ref(e), hash, asked_ms);
+}
+
+void file_cache_checked(struct file_cache *cache, struct file_entry *e,
+                        enum file_standing standing, uint64_t asked_ms)
+{
+    if (!e->cached)
+        return;
+    if (standing == FILE_CURRENT)
+        e->checked_ms = asked_ms;
+    if (standing != FILE_CHANGED)
+        return;
+    cache->stats.replaced++;
+    drop(cache, e);
+}
+
+static bool must_not_wait(const struct file_want *want)
+{
+    return want->io != NULL;
+}
+
+/* Whether even cached names may wait. */
+static bool always_waits(const struct file_want *want)
+{
+    return must_not_wait(want) && want->route->waits;
+}
+
+static unsigned how(const struct file_want *want)
+{
+    return must_not_wait(want) ? PATH_CACHED : 0;
+}
+
+/* Of what may be used the answer is FILE_CURRENT; of what is FILE_CHANGED,
+ * the entry is gone. */
+static enum file_standing standing_of(struct file_cache *cache,
+                                      struct file_entry *e,
+                                      const struct file_want *want)
+{
+    uint64_t age_ms = want->now_ms - e->checked_ms;
+    if (age_ms < cache->check_ms)
+        return FILE_CURRENT;
+    enum file_standing standing = FILE_COLD;
+    cache->stats.checks++;
+    if (!e->checking && !always_waits(want))
+        standing = file_entry_standing(e, want->route, how(want));
+    if (standing != FILE_COLD) {
+        file_cache_checked(cache, e, standing, want->now_ms);
+        return standing;
+    }
+    if (age_ms - cache->check_ms >= FILE_CACHE_STALE_MS)
+        return FILE_COLD;
+    file_check_start(cache, e, want);
+    return FILE_CURRENT;
+}
+
+/* The caller has a reference of what is loaded. */
+static enum path_result load(struct file_cache *cache,
+                             const struct file_want *want,
+                             struct file_entry **ret_entry)
+{
+    if (always_waits(want))
+        return PATH_COLD;
+    enum path_result result = file_entry_load(
+        want->route, want->path, want->budget, how(want), ret_entry);
+    if (result != PATH_COLD)
+        file_cache_loaded(cache, result, *ret_entry, want->now_ms);
     return result;
 }
 
 enum path_result file_cache_get(struct file_cache *cache,
-                                const struct route *route, struct str path,
-                                uint64_t now_ms, struct file_entry **ret_entry)
+                                const struct file_want *want,
+                                struct file_entry **ret_entry)
 {
-    uint64_t hash = hash_of(cache, route->id, path);
-    struct file_entry *e = find(cache, hash, route->id, path);
-    if (e != NULL && trusted(cache, e, route, now_ms)) {
-        cache->stats.hits++;
-        touch(cache, e, now_ms);
-    } else {
-        enum path_result result = load(cache, route, path, now_ms, &e);
-        if (result != PATH_FILE) {
-            *ret_entry = NULL;
-            return result;
-        }
-    }
+    unsigned route_id = want->route->id;
+    uint64_t hash = hash_of(cache, route_id, want->path);
+    struct file_entry *e = find(cache, hash, route_id, want->path);
+    *ret_entry = NULL;
+    enum file_standing standing =
+        e != NULL ? standing_of(cache, e, want) : FILE_CHANGED;
+    if (standing == FILE_COLD)
+        return PATH_COLD;
+    if (standing == FILE_CHANGED)
+        return load(cache, want, ret_entry);
+    cache->stats.hits++;
+    touch(cache, e, want->now_ms);
     *ret_entry = file_entry_ref(e);
     return PATH_FILE;
 }

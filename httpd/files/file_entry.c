@@ -1,5 +1,6 @@
 #include "httpd/files/file_entry.h"
 
+#include "buffers/budget.h"
 #include "buffers/file_residency.h"
 #include "httpd/files/mime.h"
 #include "httpd/http/route.h"
@@ -43,7 +44,7 @@ static bool same_mark(const struct file_mark *a, const struct file_mark *b)
 /* Opens path beside the file, if it is a file and not stale. */
 static enum path_result open_sibling(const struct route *route,
                                      const struct file_entry *e, enum coding c,
-                                     enum path_use use, int *ret_fd,
+                                     unsigned use, int *ret_fd,
                                      struct file_mark *ret_mark)
 {
     char name[PATH_BYTES_MAX];
@@ -65,7 +66,8 @@ static enum path_result open_sibling(const struct route *route,
     if (*ret_fd >= 0)
         close(*ret_fd);
     *ret_fd = -1;
-    return result == PATH_EXHAUSTED ? PATH_EXHAUSTED : PATH_MISSING;
+    bool untold = result == PATH_EXHAUSTED || result == PATH_COLD;
+    return untold ? result : PATH_MISSING;
 }
 
 static void take_file(struct file_entry *e, enum coding c, int fd,
@@ -83,15 +85,20 @@ static void take_file(struct file_entry *e, enum coding c, int fd,
         e->young = true;
 }
 
-static void open_siblings(struct file_entry *e, const struct route *route)
+/* False: whether there is one cannot be told without waiting. */
+static bool open_siblings(struct file_entry *e, const struct route *route,
+                          unsigned how)
 {
-    for (size_t i = 0; i < SIBLINGS_N; i++) {
+    enum path_result result = PATH_MISSING;
+    for (size_t i = 0; i < SIBLINGS_N && result != PATH_COLD; i++) {
         int fd;
         struct file_mark mark;
-        if (open_sibling(route, e, siblings[i], PATH_READ, &fd, &mark) ==
-            PATH_FILE)
+        result =
+            open_sibling(route, e, siblings[i], PATH_READ | how, &fd, &mark);
+        if (result == PATH_FILE)
             take_file(e, siblings[i], fd, &mark);
     }
+    return result != PATH_COLD;
 }
 
 /* Offers gzip on the fly where the route has it and it pays. */
@@ -244,8 +251,7 @@ static void add_body(struct file_variant *v, char *room)
 void file_entry_take_body(struct file_variant *v, struct str content)
 {
     char *room;
-    assert(small(v));
-    if (v->has_body || content.len != v->size ||
+    if (v->has_body || !v->may_hold || content.len != v->size ||
         bytes_reserve(&v->text, content.len, &room) != FLOW_DONE)
         return;
     if (content.len > 0)
@@ -281,6 +287,17 @@ static void set_views(struct file_variant *v, const struct layout *l)
     v->validators.etag = slice(text, l->etag, l->etag_end);
 }
 
+/* Without room in the budget the body stays where it is, on disk. */
+static void charge_body(struct file_entry *e, struct file_variant *v,
+                        enum coding c)
+{
+    if (c == CODING_GZIP_MADE || !small(v) ||
+        !budget_take(e->budget, BUDGET_CACHE, (size_t)v->size))
+        return;
+    v->may_hold = true;
+    e->charged += (size_t)v->size;
+}
+
 static bool write_variant(struct file_entry *e, enum coding c,
                           const struct route_config *config,
                           const struct mime_type *type)
@@ -293,11 +310,12 @@ static bool write_variant(struct file_entry *e, enum coding c,
         !write_policy(&v->text, e, config, &l))
         return false;
     char *room; /* now, so that the views stay good when the body follows */
-    bool holds = c != CODING_GZIP_MADE && small(v);
-    if (holds && bytes_reserve(&v->text, (size_t)v->size, &room) != FLOW_DONE)
+    charge_body(e, v, c);
+    if (v->may_hold &&
+        bytes_reserve(&v->text, (size_t)v->size, &room) != FLOW_DONE)
         return false;
     set_views(v, &l);
-    if (holds)
+    if (v->may_hold)
         copy_body(v);
     return true;
 }
@@ -329,6 +347,7 @@ static struct file_entry *entry_new(const struct route *route, struct str path)
 }
 
 enum path_result file_entry_load(const struct route *route, struct str path,
+                                 struct budget *budget, unsigned how,
                                  struct file_entry **ret_entry)
 {
     int fd;
@@ -336,18 +355,21 @@ enum path_result file_entry_load(const struct route *route, struct str path,
     struct file_entry *e = NULL;
     *ret_entry = NULL;
     enum path_result result =
-        path_open(route->root_fd, path, PATH_READ, &fd, &st);
+        path_open(route->root_fd, path, PATH_READ | how, &fd, &st);
     if (result != PATH_FILE)
         goto out;
     result = PATH_EXHAUSTED;
     e = entry_new(route, path);
     if (e == NULL)
         goto out;
+    e->budget = budget;
     struct file_mark mark = mark_of(&st);
     take_file(e, CODING_IDENTITY, fd, &mark);
     fd = -1;
-    if (route->config->precompressed)
-        open_siblings(e, route);
+    result = PATH_COLD;
+    if (route->config->precompressed && !open_siblings(e, route, how))
+        goto out;
+    result = PATH_EXHAUSTED;
     if (!write_variants(e, route))
         goto out;
     *ret_entry = e;
@@ -360,42 +382,57 @@ out:
     return result;
 }
 
-static bool sibling_current(const struct file_entry *e,
-                            const struct route *route, enum coding c)
+static enum file_standing sibling_standing(const struct file_entry *e,
+                                           const struct route *route,
+                                           enum coding c, unsigned how)
 {
     int fd;
     struct file_mark mark;
     bool there = e->offered & CODING_BIT(c);
-    enum path_result result = open_sibling(route, e, c, PATH_LOOK, &fd, &mark);
+    enum path_result result =
+        open_sibling(route, e, c, PATH_LOOK | how, &fd, &mark);
     if (fd >= 0)
         close(fd);
     if (result == PATH_EXHAUSTED)
-        return true;
-    if (result != PATH_FILE || !there)
-        return (result == PATH_FILE) == there;
-    return same_mark(&mark, &e->variants[c].mark);
+        return FILE_CURRENT;
+    if (result == PATH_COLD)
+        return FILE_COLD;
+    bool same = (result == PATH_FILE) == there &&
+                (!there || same_mark(&mark, &e->variants[c].mark));
+    return same ? FILE_CURRENT : FILE_CHANGED;
 }
 
-bool file_entry_current(const struct file_entry *e, const struct route *route)
+static enum file_standing own_standing(const struct file_entry *e,
+                                       const struct route *route, unsigned how)
 {
     int fd;
     struct stat st;
     struct str path = {e->path, e->path_len};
-    assert(e->refs > 0 && e->route_id == route->id);
     enum path_result result =
-        path_open(route->root_fd, path, PATH_LOOK, &fd, &st);
+        path_open(route->root_fd, path, PATH_LOOK | how, &fd, &st);
     if (fd >= 0)
         close(fd);
     if (result == PATH_EXHAUSTED)
-        return true;
+        return FILE_CURRENT;
+    if (result == PATH_COLD)
+        return FILE_COLD;
     if (result != PATH_FILE || e->young)
-        return false;
+        return FILE_CHANGED;
     struct file_mark mark = mark_of(&st);
-    bool current = same_mark(&mark, &e->variants[CODING_IDENTITY].mark);
-    for (size_t i = 0; current && i < SIBLINGS_N; i++)
-        current = !route->config->precompressed ||
-                  sibling_current(e, route, siblings[i]);
-    return current;
+    bool same = same_mark(&mark, &e->variants[CODING_IDENTITY].mark);
+    return same ? FILE_CURRENT : FILE_CHANGED;
+}
+
+enum file_standing file_entry_standing(const struct file_entry *e,
+                                       const struct route *route, unsigned how)
+{
+    assert(e->route_id == route->id);
+    enum file_standing standing = own_standing(e, route, how);
+    if (!route->config->precompressed)
+        return standing;
+    for (size_t i = 0; standing == FILE_CURRENT && i < SIBLINGS_N; i++)
+        standing = sibling_standing(e, route, siblings[i], how);
+    return standing;
 }
 
 struct file_entry *file_entry_ref(struct file_entry *e)
@@ -417,6 +454,7 @@ void file_entry_unref(struct file_entry *e)
             close(e->variants[c].fd);
         bytes_fini(&e->variants[c].text);
     }
+    budget_give(e->budget, BUDGET_CACHE, e->charged);
     free(e);
 }
 
@@ -431,7 +469,7 @@ struct file_range file_entry_range(struct file_entry *e,
 {
     assert(v->fd >= 0 && len > 0);
     assert(pos < v->size && len <= v->size - pos);
-    if (small(v) && !v->has_body)
+    if (v->may_hold && !v->has_body)
         copy_body(&e->variants[v - e->variants]);
     return (struct file_range){
         .fd = v->fd,

@@ -18,10 +18,13 @@
  *            that was replaced has another one, whatever its date. A file
  *            from the future has no date.
  * Limits     FILE_LINES_BYTES_MAX of head lines; files up to
- *            FILE_BODY_COPY_MAX bytes are kept in memory as well.
- * Owns       its descriptors and texts, until the last reference goes.
- * Threads    one: its worker's. Loading may wait for the disk where it looks
- *            names up, and never for content.
+ *            FILE_BODY_COPY_MAX bytes are kept in memory as well, as long as
+ *            the budget has room for caches.
+ * Owns       its descriptors and texts, and their bytes of the budget, until
+ *            the last reference goes.
+ * Threads    file_entry_load() and file_entry_standing(): any. All else, and
+ *            the references: its worker's. Both may wait for the disk where
+ *            they look names up, unless told not to, and never for content.
  * Source     RFC 9110 sections 8.8, 12.5.5, 15.4.5. */
 #ifndef HTTPD_FILES_FILE_ENTRY_H
 #define HTTPD_FILES_FILE_ENTRY_H
@@ -39,6 +42,7 @@
 #define FILE_BODY_COPY_MAX   (8u << 10)
 #define FILE_LINES_BYTES_MAX (8u << 10)
 
+struct budget;
 struct route;
 
 /* What tells that a path still means the same content. */
@@ -61,6 +65,7 @@ struct file_variant {
     struct str lines_304;
     struct str body; /* the whole content, when has_body */
     bool has_body;
+    bool may_hold;     /* room for the body is reserved, and charged */
     bool body_asked;   /* an I/O thread is fetching it: file_body.h */
     struct bytes text; /* what the views above point into */
 };
@@ -71,8 +76,12 @@ struct file_entry {
     unsigned files;   /* descriptors held */
     unsigned refs;
     bool young; /* it changed so lately that its time may not show the next */
+    struct budget *budget;
+    size_t charged; /* bytes of it */
 
     /* The cache's. */
+    bool cached;
+    bool checking; /* an I/O thread looks at it: file_check.h */
     struct file_entry *chain;
     struct file_entry *newer;
     struct file_entry *older;
@@ -84,14 +93,23 @@ struct file_entry {
     char path[]; /* behind the route's prefix */
 };
 
+enum file_standing {
+    FILE_CURRENT,
+    FILE_CHANGED,
+    FILE_COLD, /* cannot be told without waiting */
+};
+
 /* Opens and reads what stands at path beneath the route's folder. PATH_FILE:
- * *ret_entry has one reference, the caller's. Anything else: it is NULL. */
+ * *ret_entry has one reference, the caller's. Anything else: it is NULL. how:
+ * PATH_CACHED or 0. The budget, which may be NULL, outlives the entry. */
 enum path_result file_entry_load(const struct route *route, struct str path,
+                                 struct budget *budget, unsigned how,
                                  struct file_entry **ret_entry);
 
-/* Whether its path, and the files beside it, still are what was loaded. True
- * also when no descriptor is free to look. */
-bool file_entry_current(const struct file_entry *e, const struct route *route);
+/* Whether its path, and the files beside it, still are what was loaded. They
+ * count as current when no descriptor is free to look. */
+enum file_standing file_entry_standing(const struct file_entry *e,
+                                       const struct route *route, unsigned how);
 
 struct file_entry *file_entry_ref(struct file_entry *e);
 void file_entry_unref(struct file_entry *e);

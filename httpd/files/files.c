@@ -3,8 +3,8 @@
 #include "buffers/bytes.h"
 #include "httpd/files/direct_source.h"
 #include "httpd/files/file_body.h"
-#include "httpd/files/file_cache.h"
 #include "httpd/files/file_entry.h"
+#include "httpd/files/file_find.h"
 #include "httpd/files/file_gzip.h"
 #include "httpd/files/listing.h"
 #include "httpd/files/multipart.h"
@@ -264,59 +264,30 @@ static void redirect_to_folder(struct exchange *x, struct str path)
 }
 
 /* A folder without an index file. */
-static void answer_folder(struct exchange *x, struct str path)
+static void answer_folder(struct exchange *x, struct file_found *found)
 {
-    int fd;
-    struct stat st;
-    enum path_result result =
-        path_open(x->route->root_fd, path, PATH_READ, &fd, &st);
-    if (result != PATH_FOLDER) {
-        if (fd >= 0)
-            close(fd);
-        refuse(x, result == PATH_FILE ? PATH_MISSING : result);
-    } else if (x->route->config->browse) {
-        listing_serve(x, fd, request_str(&x->req, x->req.path));
-    } else {
-        close(fd);
+    if (!x->route->config->browse) {
         response_error(x, 403,
                        "this folder has no index file, and listing "
                        "is off; ask for a file in it");
+        return;
     }
+    int fd = found->folder_fd;
+    found->folder_fd = -1;
+    listing_serve(x, fd, request_str(&x->req, x->req.path));
 }
 
-static enum path_result open_file(const struct exchange *x, struct str path,
-                                  struct file_entry **ret_entry)
+static void answer_found(struct exchange *x, struct str path,
+                         struct file_found *found)
 {
-    return file_cache_get(worker_file_cache(x->worker), x->route, path,
-                          worker_now_ms(x->worker), ret_entry);
-}
-
-/* The first index file of the folder at path, which is empty or ends in '/'.
- * PATH_FOLDER: there is none, and perhaps no folder either. */
-static enum path_result open_index(const struct exchange *x, struct str path,
-                                   struct file_entry **ret_entry)
-{
-    char name[PATH_BYTES_MAX];
-    const struct text_list *index = &x->route->config->index;
-    assert(path.len <= sizeof(name));
-    if (path.len > 0)
-        memcpy(name, path.at, path.len);
-    for (size_t i = 0; i < index->n; i++) {
-        struct str file = str_from(index->at[i]);
-        if (file.len > sizeof(name) - path.len)
-            continue;
-        memcpy(name + path.len, file.at, file.len);
-        struct str whole = {name, path.len + file.len};
-        enum path_result result = open_file(x, whole, ret_entry);
-        if (result != PATH_MISSING && result != PATH_FOLDER)
-            return result;
-    }
-    return PATH_FOLDER;
-}
-
-static bool names_folder(struct str path)
-{
-    return path.len == 0 || path.at[path.len - 1] == '/';
+    if (found->result == PATH_FILE)
+        answer(x, found->entry);
+    else if (found->result != PATH_FOLDER)
+        refuse(x, found->result);
+    else if (file_names_folder(path))
+        answer_folder(x, found);
+    else
+        redirect_to_folder(x, path);
 }
 
 /* Writes path without leading and doubled slashes to at. */
@@ -338,7 +309,6 @@ static bool has_double_slash(struct str path)
 static void serve(struct exchange *x)
 {
     char joined[PATH_BYTES_MAX];
-    struct file_entry *e = NULL;
     struct str path = route_rest(x->route, request_str(&x->req, x->req.path));
     if (path.len >= sizeof(joined)) {
         refuse(x, PATH_MISSING);
@@ -346,18 +316,7 @@ static void serve(struct exchange *x)
     }
     if (has_double_slash(path))
         path = join_slashes(path, joined);
-    enum path_result result =
-        names_folder(path) ? open_index(x, path, &e) : open_file(x, path, &e);
-    if (result == PATH_FILE) {
-        answer(x, e);
-        file_entry_unref(e);
-    } else if (result != PATH_FOLDER) {
-        refuse(x, result);
-    } else if (names_folder(path)) {
-        answer_folder(x, path);
-    } else {
-        redirect_to_folder(x, path);
-    }
+    file_find(x, path, answer_found);
 }
 
 void files_handle(struct exchange *x)

@@ -11,6 +11,8 @@
  *            a request for several ranges gets them of the file itself, and
  *            no range is ever of gzip made on the fly.
  * Limits     FILES_LOCATION_BYTES_MAX for a redirect's target.
+ * Waiting    names are looked up beside the loop (file_find.h). A listing is
+ *            not: that of a folder which is not in memory waits for its disk.
  * Threads    the loop thread; open files are cached per worker.
  * Source     RFC 9110 sections 9.3, 12.5.3, 13, 14, 15.3.7, 15.5.17. */
 #ifndef HTTPD_FILES_FILES_H

@@ -69,6 +69,14 @@ void exchange_charge(struct exchange *x)
         x->charged = bytes;
 }
 
+bool exchange_charge_more(struct exchange *x, size_t bytes)
+{
+    bool granted = budget_purse_take(&x->worker->accepted, bytes);
+    if (granted)
+        x->charged += bytes;
+    return granted;
+}
+
 static void charge_less(struct exchange *x, size_t bytes)
 {
     if (x->charged <= bytes)

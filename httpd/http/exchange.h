@@ -176,6 +176,10 @@ void exchange_free(struct exchange *x);
  * exchange_reset(). */
 void exchange_charge(struct exchange *x);
 
+/* Takes more, for what this response holds beside the queue. False: there is
+ * not so much; answer 503. Given back by exchange_reset(). */
+bool exchange_charge_more(struct exchange *x, size_t bytes);
+
 /* The head is complete, so that what is held is known: gives back the rest. */
 void exchange_settle(struct exchange *x);
 

@@ -212,10 +212,11 @@ void response_send_gzip(struct exchange *x, const struct source_ops *ops,
 {
     response_header(x, "Content-Encoding", STR("gzip"));
     if (x->req.method != METHOD_HEAD) {
-        x->gzip = gzip_filter_new(level);
+        if (exchange_charge_more(x, GZIP_FILTER_BYTES_MAX))
+            x->gzip = gzip_filter_new(level);
         if (!x->gzip) {
             ops->stop(self);
-            response_error(x, 503, "out of memory; try again");
+            response_error(x, 503, "short of memory; try again later");
             return;
         }
     }

@@ -1,6 +1,7 @@
 #include "httpd/http/route.h"
 
 #include "httpd/files/files.h"
+#include "httpd/files/path_open.h"
 #include "httpd/observe/status.h"
 #include "httpd/sources/lab.h"
 
@@ -35,8 +36,10 @@ static bool prepare(struct route *r, const struct route_config *config,
     r->handle = files_handle;
     r->root_fd = open(config->files, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (r->root_fd >= 0 &&
-        faccessat(AT_FDCWD, config->files, X_OK, AT_EACCESS) == 0)
+        faccessat(AT_FDCWD, config->files, X_OK, AT_EACCESS) == 0) {
+        r->waits = path_root_waits(r->root_fd);
         return true;
+    }
     snprintf(ret_error, error_cap, "route \"%s\": files \"%s\": %s",
              config->prefix, config->files, strerror(errno));
     return false;

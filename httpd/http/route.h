@@ -20,6 +20,7 @@ struct route {
     void (*handle)(struct exchange *x);
     const struct route_config *config;
     int root_fd; /* files: the folder, opened with O_PATH; else -1 */
+    bool waits;  /* names there may wait for others: path_root_waits() */
     unsigned id; /* index in the table, for cache keys */
 };
 

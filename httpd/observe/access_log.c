@@ -22,7 +22,10 @@ static_assert(LINE_BYTES_MAX < ACCESS_LOG_BYTES, "a line fits into a batch");
 struct access_log {
     int fd;
     struct batch lines;
-    uint64_t lost; /* lines since the last report */
+    uint64_t lost;       /* lines since the last report */
+    uint64_t lost_bytes; /* the same, of what could not be written */
+    int lost_why;        /* errno */
+    bool torn;           /* the file ends within a line */
 };
 
 static uint64_t now_us(void)
@@ -32,25 +35,37 @@ static uint64_t now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Bytes that the file took. */
+static size_t write_some(struct access_log *log, struct str bytes)
+{
+    struct str left = bytes;
+    while (left.len > 0) {
+        ssize_t n = write(log->fd, left.at, left.len);
+        if (n > 0)
+            left = str_skip(left, (size_t)n);
+        else if (n == 0 || errno != EINTR)
+            break;
+    }
+    if (left.len > 0)
+        log->lost_why = errno;
+    return bytes.len - left.len;
+}
+
 static enum flow write_all(void *arg, struct str bytes, uint64_t records_n,
                            size_t *ret_taken)
 {
-    const struct access_log *log = arg;
-    struct str left = bytes;
+    struct access_log *log = arg;
+    size_t n = 0;
     (void)records_n;
-    while (left.len > 0) {
-        ssize_t n = write(log->fd, left.at, left.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            log_line(LOG_ERROR, "access log: %s; %zu bytes of it are lost",
-                     strerror(errno), left.len);
-            break;
-        }
-        left = str_skip(left, (size_t)n);
-    }
-    *ret_taken = bytes.len - left.len;
-    return left.len == 0 ? FLOW_DONE : FLOW_FAILED;
+    if (log->torn && write_some(log, STR("\n")) == 1)
+        log->torn = false;
+    if (!log->torn)
+        n = write_some(log, bytes);
+    if (n > 0)
+        log->torn = bytes.at[n - 1] != '\n';
+    *ret_taken = n;
+    log->lost_bytes += bytes.len - n;
+    return n == bytes.len ? FLOW_DONE : FLOW_FAILED;
 }
 
 static void start_batch(struct access_log *log)
@@ -99,10 +114,13 @@ void access_log_close(struct access_log *log)
 
 static void report_lost(struct access_log *log)
 {
-    if (log->lost == 0)
-        return;
-    log_line(LOG_WARN, "access log: %llu lines lost",
-             (unsigned long long)log->lost);
+    if (log->lost_bytes > 0)
+        log_line(LOG_ERROR, "access log: %s; %llu bytes of it are lost",
+                 strerror(log->lost_why), (unsigned long long)log->lost_bytes);
+    if (log->lost > 0)
+        log_line(LOG_WARN, "access log: %llu lines lost",
+                 (unsigned long long)log->lost);
+    log->lost_bytes = 0;
     log->lost = 0;
 }
 

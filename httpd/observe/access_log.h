@@ -3,7 +3,9 @@
  *      127.0.0.1 - - [31/Jan/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 612
  *      "-" "curl/8.0" 0.004
  *
- * Promise    lines are whole: one write(2) carries whole lines only. The last
+ * Promise    lines are whole: one write(2) carries whole lines only; of a line
+ *            that a full disk took in part, the rest is lost and counted, and
+ *            the next one begins on a line of its own. The last
  *            field is seconds from the request's head to its end.
  * Limits     ACCESS_LOG_BYTES buffered per worker: a batch that is written when
  *            it is full, when its oldest line has waited for

@@ -108,6 +108,11 @@ static uint64_t below(uint64_t level)
     return level > ALERT_HYSTERESIS ? level - ALERT_HYSTERESIS : 0;
 }
 
+static uint64_t above(uint64_t level)
+{
+    return level < 100 - ALERT_HYSTERESIS ? level + ALERT_HYSTERESIS : 100;
+}
+
 static void set_thresholds(struct monitor *m, const struct config *config)
 {
     uint64_t memory = config->alert_memory;
@@ -115,8 +120,8 @@ static void set_thresholds(struct monitor *m, const struct config *config)
     uint64_t hit_rate = config->alert_hit_rate;
     monitor_set_threshold(m, ALERT_MEMORY, memory, below(memory), 0);
     monitor_set_threshold(m, ALERT_FILL, fill, below(fill), ALERT_FILL_HOLD_MS);
-    monitor_set_threshold(m, ALERT_HIT_RATE, hit_rate,
-                          hit_rate + ALERT_HYSTERESIS, ALERT_HIT_HOLD_MS);
+    monitor_set_threshold(m, ALERT_HIT_RATE, hit_rate, above(hit_rate),
+                          ALERT_HIT_HOLD_MS);
 }
 
 struct inventory *inventory_new(const struct config *config,

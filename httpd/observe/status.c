@@ -31,6 +31,11 @@ bool status_selects(const struct status_view *v, const char *name)
     return wanted.at[wanted.len - 1] == '/' || name[wanted.len] == '/';
 }
 
+uint64_t status_alert_ms(const struct status_view *v, const struct alert *a)
+{
+    return v->now_ms > a->since_ms ? v->now_ms - a->since_ms : 0;
+}
+
 uint64_t status_fill(const struct report *r)
 {
     if (r->bound == 0)

@@ -28,6 +28,10 @@ bool status_selects(const struct status_view *v, const char *name);
 void status_write_text(const struct status_view *v, struct page *out);
 void status_write_json(const struct status_view *v, struct page *out);
 
+/* How long it stands. A worker may ask with a time before that of the tick that
+ * raised it: then it is new. */
+uint64_t status_alert_ms(const struct status_view *v, const struct alert *a);
+
 /* used of bound, in per cent; 0 without a bound. */
 uint64_t status_fill(const struct report *r);
 

@@ -75,7 +75,7 @@ static void put_alert(struct writer *w, const struct alert *a)
     put_text(w, "rule", a->rule_name);
     put_text(w, "entry", a->entry);
     put_number(w, "value", a->value);
-    put_number(w, "age_ms", w->view->now_ms - a->since_ms);
+    put_number(w, "age_ms", status_alert_ms(w->view, a));
     put_text(w, "suspect", a->suspect);
     put_text(w, "means", a->means);
     put_text(w, "cure", a->cure);

@@ -110,7 +110,7 @@ static bool put_alerts(void *arg, const struct monitor_entry *e,
         const struct alert *a = &e->alerts[rule];
         if (!e->raised[rule] || !status_selects(w->view, e->name))
             continue;
-        struct cell since = duration((w->view->now_ms - a->since_ms) * 1000);
+        struct cell since = duration(status_alert_ms(w->view, a) * 1000);
         page_addf(w->out, "%-8s %s: %s at %" PRIu64 ", for %s\n",
                   alert_severity_name(a->severity), a->rule_name, a->entry,
                   a->value, since.text);

@@ -38,6 +38,8 @@ struct pool_gauge {
     struct monitor_entry entry;
     struct knob knob;
     char knob_name[MONITOR_NAME_BYTES];
+    struct advisor *advisor;
+    uint64_t keep_max; /* blocks, as configured */
 };
 
 struct worker_gauges {
@@ -232,14 +234,12 @@ static void report_files(void *self, uint64_t now_ms, struct report *ret)
     ret->kept = f.files.entries;
 }
 
-/* The advisor goes on from here when it is on. */
 static enum flow set_keep(void *self, uint64_t bound)
 {
     struct pool_gauge *p = self;
-    if (bound > p->knob.max)
+    if (bound > p->keep_max)
         return FLOW_FULL;
-    atomic_store(&p->knob.value, bound);
-    block_pool_set_keep(&p->worker->pool, p->class, (uint32_t)bound);
+    advisor_pin(p->advisor, &p->knob, bound);
     return FLOW_DONE;
 }
 
@@ -268,6 +268,8 @@ static void init_pools(struct worker_gauges *g)
         const char *class_name = block_class_name(class);
         p->worker = w;
         p->class = class;
+        p->advisor = g->advisor;
+        p->keep_max = worker_pool_keep(w->config->pool_keep_max, class);
         p->entry = (struct monitor_entry){
             .self = p, .report = report_pool, .set_bound = set_keep};
         set_name(p->entry.name, "worker/%zu/pool/%s", w->id, class_name);
@@ -277,7 +279,7 @@ static void init_pools(struct worker_gauges *g)
             .unit = "blocks",
             .kind = KNOB_LEVEL,
             .min = worker_pool_keep(w->config->pool_keep, class),
-            .max = worker_pool_keep(w->config->pool_keep_max, class),
+            .max = p->keep_max,
             .value = worker_pool_keep(w->config->pool_keep, class),
             .self = p,
             .apply = apply_keep,

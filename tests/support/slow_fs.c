@@ -1,14 +1,15 @@
 /* slow_fs - a disk that can be paused: a folder seen through FUSE.
  *
- *      slow_fs SOURCE MOUNT FLAG      (absolute paths)
+ *      slow_fs SOURCE MOUNT FLAG [NAMES_FLAG]      (absolute paths)
  *
  * Shows SOURCE at MOUNT, read-only, in the foreground. While a file FLAG
- * exists, every read waits. What was read stays in the page cache, so this
- * looks to a server like any disk that hangs.
+ * exists, every read waits; while NAMES_FLAG does, all that looks up or opens
+ * a name. What was read stays in the page cache, so this looks to a server
+ * like any disk that hangs.
  *
  * Promise    ends and unmounts at SIGTERM, also in mid-pause, and when the
  *            process that started it ends. Prints "mounted" when it is there.
- * Limits     READS_MAX reads may hang before other operations do.
+ * Limits     READS_MAX operations may hang before other operations do.
  * Not for    libsupport: it is a program of its own, on libfuse3. */
 #define FUSE_USE_VERSION 312
 
@@ -30,11 +31,26 @@
 
 static const char *source;
 static const char *flag;
+static const char *names_flag; /* NULL: names never wait */
 
 static bool path_of(const char *name, char *path, size_t len)
 {
     int n = snprintf(path, len, "%s%s", source, name);
     return n > 0 && (size_t)n < len;
+}
+
+/* False: the end came first, or that of the process that asks: it could not
+ * end while an operation of its own is under way. */
+static bool await_flag(const char *path)
+{
+    const struct timespec nap = {0, POLL_NS};
+    struct fuse_session *session = fuse_get_session(fuse_get_context()->fuse);
+    while (path && access(path, F_OK) == 0) {
+        if (fuse_session_exited(session) || fuse_interrupted())
+            return false;
+        nanosleep(&nap, NULL);
+    }
+    return true;
 }
 
 static int slow_getattr(const char *name, struct stat *st,
@@ -44,6 +60,8 @@ static int slow_getattr(const char *name, struct stat *st,
     (void)info;
     if (!path_of(name, path, sizeof path))
         return -ENAMETOOLONG;
+    if (!await_flag(names_flag))
+        return -EINTR;
     return stat(path, st) == 0 ? 0 : -errno;
 }
 
@@ -52,6 +70,8 @@ static int slow_open(const char *name, struct fuse_file_info *info)
     char path[4096];
     if (!path_of(name, path, sizeof path))
         return -ENAMETOOLONG;
+    if (!await_flag(names_flag))
+        return -EINTR;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -70,14 +90,9 @@ static int slow_release(const char *name, struct fuse_file_info *info)
 static int slow_read(const char *name, char *to, size_t len, off_t pos,
                      struct fuse_file_info *info)
 {
-    const struct timespec nap = {0, POLL_NS};
-    struct fuse_session *session = fuse_get_session(fuse_get_context()->fuse);
     (void)name;
-    while (access(flag, F_OK) == 0) {
-        if (fuse_session_exited(session))
-            return -EIO;
-        nanosleep(&nap, NULL);
-    }
+    if (!await_flag(flag))
+        return -EIO;
     ssize_t n = pread((int)info->fh, to, len, pos);
     return n >= 0 ? (int)n : -errno;
 }
@@ -103,13 +118,14 @@ static const struct fuse_operations operations = {
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: slow_fs SOURCE MOUNT FLAG\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: slow_fs SOURCE MOUNT FLAG [NAMES_FLAG]\n");
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     source = argv[1];
     flag = argv[3];
+    names_flag = argv[4];
     char program[] = "slow_fs";
     char foreground[] = "-f";
     char o[] = "-o";

@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +175,36 @@ static void switched_off_there_is_no_log(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A file that takes so many bytes and no more, until told otherwise. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_line_that_was_torn_does_not_spoil_the_next(void **state)
+{
+    struct fixture *f = *state;
+    char text[1024] = {0};
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(50);
+    add(f->log, "/torn");
+    access_log_flush(f->log);
+    limit_files(RLIM_INFINITY);
+    add(f->log, "/next");
+    access_log_flush(f->log);
+    FILE *file = fopen(f->path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(text, 1, sizeof text, file) > 100, 1);
+    fclose(file);
+    assert_int_equal(text[50], '\n');
+    assert_memory_equal(text + 51, "10.0.0.1 - - [", 14);
+    assert_non_null(strstr(text + 51, "/next"));
+    assert_int_equal(text[strlen(text) - 1], '\n');
+}
+
 static void another_bound_is_taken_when_a_line_fits(void **state)
 {
     struct fixture *f = *state;
@@ -187,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_line_is_in_the_combined_format),
+        TEST(a_line_that_was_torn_does_not_spoil_the_next),
         TEST(another_bound_is_taken_when_a_line_fits),
         TEST(no_request_forges_a_line),
         TEST(a_young_line_waits_and_an_old_one_is_written),

@@ -471,10 +471,24 @@ static void any_thread_may_observe(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void what_the_operator_pins_stays(void **state)
+{
+    struct fixture *f = *state;
+    advisor_pin(&f->a, &f->size, 5000);
+    assert_int_equal(knob_value(&f->size), 5000);
+    for (int i = 0; i < 60; i++) {
+        for (int n = 0; n < 100; n++)
+            knob_observe_size(&f->size, 5000, 5000);
+        tick(f);
+    }
+    assert_int_equal(knob_value(&f->size), 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_level_that_was_passed_rises_at_the_next_tick),
+        TEST(what_the_operator_pins_stays),
         TEST(a_level_falls_when_all_windows_agree),
         TEST(a_change_is_told_before_it_is_made),
         TEST(one_burst_in_the_windows_keeps_a_level),

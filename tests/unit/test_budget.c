@@ -10,8 +10,10 @@
 
 #define LIMIT 1600u
 
-static const enum budget_class all[] = {BUDGET_LEAVING, BUDGET_ACCEPTED,
-                                        BUDGET_NEW, BUDGET_CACHE};
+/* All but the vital one, which goes on beyond the limit. */
+#define ORDINARY 4
+static const enum budget_class all[ORDINARY] = {BUDGET_LEAVING, BUDGET_ACCEPTED,
+                                                BUDGET_NEW, BUDGET_CACHE};
 
 static void check(const struct budget *b)
 {
@@ -28,11 +30,11 @@ static void caches_stop_first_and_what_leaves_last(void **state)
     struct budget b;
     (void)state;
     budget_init(&b, LIMIT);
-    for (int i = 0; i < BUDGET_CLASSES; i++)
+    for (int i = 0; i < ORDINARY; i++)
         assert_int_equal(budget_limit_of(&b, all[i]), limit_of[i]);
-    for (int i = BUDGET_CLASSES; i-- > 0;) {
+    for (int i = ORDINARY; i-- > 0;) {
         assert_true(budget_take(&b, all[i], limit_of[i] - b.used));
-        for (int k = i; k < BUDGET_CLASSES; k++)
+        for (int k = i; k < ORDINARY; k++)
             assert_false(budget_take(&b, all[k], 1));
         check(&b);
     }
@@ -151,7 +153,7 @@ static void *take_and_give(void *arg)
 {
     struct crowd *c = arg;
     for (int i = 0; i < TURNS; i++) {
-        enum budget_class k = all[i % BUDGET_CLASSES];
+        enum budget_class k = all[i % ORDINARY];
         size_t bytes = (size_t)(i * 7 % 900);
         if (!budget_take(&c->b, k, bytes))
             continue;
@@ -183,6 +185,23 @@ static void threads_together_never_pass_the_limit(void **state)
     check(&c.b);
 }
 
+static void refusals_are_granted_when_nothing_is_left(void **state)
+{
+    struct budget b;
+    (void)state;
+    budget_init(&b, 1000);
+    assert_true(budget_take(&b, BUDGET_LEAVING, 1000));
+    budget_set_limit(&b, 10);
+    assert_int_equal(budget_lacking(&b, BUDGET_VITAL, 4096), 0);
+    assert_true(budget_take(&b, BUDGET_VITAL, 4096));
+    assert_true(budget_take(&b, BUDGET_VITAL, BUDGET_VITAL_BYTES - 4096));
+    assert_false(budget_take(&b, BUDGET_VITAL, 1));
+    assert_int_equal(b.refused[BUDGET_VITAL], 1);
+    assert_int_equal(b.used, 1000 + BUDGET_VITAL_BYTES);
+    budget_give(&b, BUDGET_VITAL, BUDGET_VITAL_BYTES);
+    assert_true(budget_take(&b, BUDGET_VITAL, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +214,7 @@ int main(void)
         cmocka_unit_test(what_lacks_is_what_must_come_back),
         cmocka_unit_test(no_budget_grants_everything),
         cmocka_unit_test(each_class_has_a_name),
+        cmocka_unit_test(refusals_are_granted_when_nothing_is_left),
         cmocka_unit_test(threads_together_never_pass_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

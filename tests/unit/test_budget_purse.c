@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#define PLENTY ((uint64_t)64 << 20)
+#define PLENTY ((uint64_t)1 << 30)
 #define SUM    5000u
 
 struct fixture {
@@ -45,6 +45,15 @@ static void small_sums_ask_the_budget_once(void **state)
     for (size_t i = 0; i <= BUDGET_PURSE_BYTES / SUM; i++)
         budget_purse_give(&f->purse, SUM);
     assert_int_equal(f->budget.used, used);
+}
+
+static void many_purses_do_not_eat_up_a_small_budget(void **state)
+{
+    struct fixture *f = *state;
+    budget_set_limit(&f->budget, 1 << 20);
+    assert_true(budget_purse_take(&f->purse, SUM));
+    assert_int_equal(f->budget.used, SUM + 1024);
+    budget_purse_give(&f->purse, SUM);
 }
 
 static void no_more_than_two_advances_lie_idle(void **state)
@@ -92,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(small_sums_ask_the_budget_once),
+        TEST(many_purses_do_not_eat_up_a_small_budget),
         TEST(no_more_than_two_advances_lie_idle),
         TEST(the_last_bytes_are_granted_without_an_advance),
         TEST(what_lies_idle_goes_back),

@@ -52,19 +52,28 @@ static int teardown(void **state)
     return 0;
 }
 
+static enum path_result get(const struct route *r, const char *path,
+                            struct file_entry **ret_entry)
+{
+    const struct file_want want = {
+        .route = r,
+        .path = str_from(path),
+        .now_ms = now_ms,
+    };
+    return file_cache_get(cache, &want, ret_entry);
+}
+
 static struct file_entry *hold(const char *path)
 {
     struct file_entry *e;
-    assert_int_equal(file_cache_get(cache, &route, str_from(path), now_ms, &e),
-                     PATH_FILE);
+    assert_int_equal(get(&route, path, &e), PATH_FILE);
     return e;
 }
 
 static enum path_result look(const char *path)
 {
     struct file_entry *e;
-    enum path_result r =
-        file_cache_get(cache, &route, str_from(path), now_ms, &e);
+    enum path_result r = get(&route, path, &e);
     assert_int_equal(r == PATH_FILE, e != NULL);
     file_entry_unref(e);
     return r;
@@ -268,8 +277,7 @@ static void routes_do_not_share_entries(void **state)
     other.id = 4;
     temp_folder_write(&folder, "a.txt", "one");
     a = hold("a.txt");
-    assert_int_equal(file_cache_get(cache, &other, STR("a.txt"), now_ms, &b),
-                     PATH_FILE);
+    assert_int_equal(get(&other, "a.txt", &b), PATH_FILE);
     assert_ptr_not_equal(a, b);
     file_entry_unref(a);
     file_entry_unref(b);

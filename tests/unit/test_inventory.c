@@ -55,7 +55,7 @@ static void init_worker(struct fixture *f)
     f->worker = w;
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, uint64_t hit_rate)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->config.advisor = true;
@@ -63,7 +63,7 @@ static int set_up(void **state)
     f->config.pool_keep_max = 64u << 20;
     f->config.alert_memory = 90;
     f->config.alert_fill = 95;
-    f->config.alert_hit_rate = 50;
+    f->config.alert_hit_rate = hit_rate;
     f->now_ms = START_MS;
     budget_init(&f->budget, LIMIT_BYTES);
     f->inventory = inventory_new(&f->config, &f->budget);
@@ -71,6 +71,11 @@ static int set_up(void **state)
     assert_true(inventory_add_worker(f->inventory, f->worker));
     *state = f;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, 50);
 }
 
 static int tear_down(void **state)
@@ -347,6 +352,49 @@ static void status_is_written_within_its_page(void **state)
     page_fini(&page);
 }
 
+/* The other worker read its clock before this one's tick. */
+static void alert_that_is_younger_than_the_asker_has_no_age(void **state)
+{
+    struct fixture *f = *state;
+    struct page page;
+    assert_true(
+        budget_take(&f->budget, BUDGET_LEAVING, LIMIT_BYTES / 100 * 95));
+    pass(f, 1000);
+    assert_true(find(f, "memory").raised[ALERT_MEMORY]);
+    struct status_view v = {.inventory = f->inventory, .now_ms = f->now_ms - 4};
+    page_init(&page);
+    status_write_text(&v, &page);
+    status_write_json(&v, &page);
+    assert_int_equal(page.built, FLOW_DONE);
+    assert_int_equal(bytes_append(&page.text, "", 1), FLOW_DONE);
+    assert_non_null(strstr(page.text.data, "memory at 94, for -\n"));
+    assert_non_null(strstr(page.text.data, "\"age_ms\":0,"));
+    page_fini(&page);
+    budget_give(&f->budget, BUDGET_LEAVING, LIMIT_BYTES / 100 * 95);
+}
+
+static void use_the_pool(struct fixture *f, unsigned kept_n)
+{
+    for (int i = 0; i < 15; i++) {
+        burst(f, kept_n);
+        pass(f, 1000);
+    }
+}
+
+/* A tenth above the level would be more than all. */
+static void strict_hit_rate_still_ends_its_alert(void **state)
+{
+    tear_down(state);
+    set_up_with(state, 95);
+    struct fixture *f = *state;
+    inventory_enable_advisor(f->inventory, false);
+    use_the_pool(f, 400);
+    assert_true(find(f, "worker/0/pool/4k").raised[ALERT_HIT_RATE]);
+    for (int i = 0; i < 100; i++)
+        use_the_pool(f, 8);
+    assert_false(find(f, "worker/0/pool/4k").raised[ALERT_HIT_RATE]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -364,6 +412,8 @@ int main(void)
         TEST(advisor_that_is_off_changes_nothing),
         TEST(name_selects_itself_and_what_is_below),
         TEST(status_is_written_within_its_page),
+        TEST(alert_that_is_younger_than_the_asker_has_no_age),
+        TEST(strict_hit_rate_still_ends_its_alert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -301,6 +301,35 @@ static void file_that_is_compressed_stalls_alone(void **state)
     wire_close(&w);
 }
 
+/* What was warm a moment ago was another file of the same name. */
+static void sibling_that_is_cold_stalls_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct wire w;
+    struct answer a;
+    server_file(&f->server, "disk/twin", f->big, BIG_BYTES);
+    server_file(&f->server, "disk/twin.gz", f->big, BIG_BYTES);
+    f = start(state, "");
+    ask(f, &w, "/a.txt");
+    expect_body(&w, "hello\n", 6);
+    wire_text(&w, "GET /slow/twin HTTP/1.1\r\nHost: a\r\n"
+                  "Range: bytes=0-99999\r\n\r\n");
+    wire_answer(&w, &a);
+    assert_int_equal(a.status, 206);
+    answer_fini(&a);
+    pause_disk(f);
+    wire_text(&w, "GET /slow/twin HTTP/1.1\r\nHost: a\r\n"
+                  "Accept-Encoding: gzip\r\nRange: bytes=0-99999\r\n\r\n");
+    others_go_on(f);
+    resume_disk(f);
+    wire_answer(&w, &a);
+    assert_int_equal(a.status, 206);
+    assert_string_equal(answer_field(&a, "Content-Encoding"), "gzip");
+    assert_int_equal(a.body_len, 100000);
+    answer_fini(&a);
+    wire_close(&w);
+}
+
 static size_t descriptors_of(pid_t pid)
 {
     char path[64];
@@ -362,6 +391,7 @@ int main(void)
         TEST(disk_that_stops_in_the_middle_goes_on_there),
         TEST(small_cold_file_stalls_alone),
         TEST(file_that_is_compressed_stalls_alone),
+        TEST(sibling_that_is_cold_stalls_alone),
         TEST(client_that_leaves_takes_nothing_along),
         TEST(server_ends_while_the_disk_hangs),
     };

@@ -24,6 +24,12 @@
 #define GET(target)   "GET " target " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 #define PATCH(target) "PATCH " target " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
+/* The first read takes the head, the next one the body and what follows. */
+#define BODY_BYTES      5000u
+#define PIPELINED_BYTES (60u << 10)
+
+#define SQUEEZE GET("/slow/gzip?bytes=64m")
+
 static struct server server;
 
 static int set_up(void **state)
@@ -297,6 +303,50 @@ static void every_byte_of_the_budget_comes_back(void **state)
     wire_close(&w);
 }
 
+/* Asks the same on many connections and reads none of it: what a class of the
+ * budget has more then, per connection, at least so much, and all comes back.
+ */
+static void expect_charge(const char *request, size_t len, uint64_t bytes_min)
+{
+    static struct wire clients[FEW];
+    struct wire w;
+    uint64_t end = server_now_ms() + SOON_MS;
+    server_start(&server, STATUS_ROUTE SLOW_ROUTE, "");
+    wire_open(&w, server.port);
+    uint64_t before = used_by(&w, "accepted");
+    for (size_t i = 0; i < FEW; i++) {
+        wire_open_narrow(&clients[i], server.port, 4096);
+        (void)wire_send(&clients[i], request, len, DELIVER_WHOLE);
+    }
+    while (used_by(&w, "accepted") < before + FEW * bytes_min &&
+           server_now_ms() < end)
+        server_sleep(20);
+    assert_true(used_by(&w, "accepted") >= before + FEW * bytes_min);
+    for (size_t i = 0; i < FEW; i++)
+        wire_close(&clients[i]);
+    wait_for_use(&w, "accepted", before);
+    wire_close(&w);
+}
+
+static void what_compresses_counts_in_the_budget(void **state)
+{
+    (void)state;
+    expect_charge(SQUEEZE, sizeof SQUEEZE - 1, 150u << 10);
+}
+
+static void what_was_read_ahead_counts_in_the_budget(void **state)
+{
+    static char request[PIPELINED_BYTES];
+    (void)state;
+    int n = snprintf(request, sizeof request,
+                     "POST /slow/sink HTTP/1.1\r\nHost: a\r\n"
+                     "Content-Length: %u\r\n\r\n%0*d%s",
+                     BODY_BYTES, (int)BODY_BYTES, 0, GET("/slow/bytes/1g"));
+    for (size_t i = (size_t)n; i < sizeof request; i++)
+        request[i] = 'a';
+    expect_charge(request, sizeof request, 20u << 10);
+}
+
 /* Whether a new connection is served. */
 static bool is_served(void)
 {
@@ -312,6 +362,19 @@ static bool is_served(void)
     return served;
 }
 
+/* Each sweep gives back what was only taken in advance, so that now and then
+ * one more is served. */
+static void wait_for_refusal(void)
+{
+    uint64_t end = server_now_ms() + SOON_MS;
+    bool served = is_served();
+    while (served && server_now_ms() < end) {
+        server_sleep(20);
+        served = is_served();
+    }
+    assert_false(served);
+}
+
 static size_t fill_memory(struct wire *slow)
 {
     size_t n = 0;
@@ -325,20 +388,21 @@ static size_t fill_memory(struct wire *slow)
     return n;
 }
 
-static void wait_for_text(struct wire *w, const char *text)
+/* Until the table shows the text, or no longer does. */
+static void wait_for_text(struct wire *w, const char *text, bool wanted)
 {
     struct answer a = {0};
     uint64_t end = server_now_ms() + SOON_MS;
-    bool there = false;
-    while (!there && server_now_ms() < end) {
+    bool there = !wanted;
+    while (there != wanted && server_now_ms() < end) {
         wire_text(w, GET("/status/"));
         wire_answer(w, &a);
         assert_int_equal(a.status, 200);
         there = strstr(a.body, text) != NULL;
         answer_fini(&a);
-        server_sleep(there ? 0 : 100);
+        server_sleep(there == wanted ? 0 : 100);
     }
-    assert_true(there);
+    assert_int_equal(there, wanted);
 }
 
 static void short_memory_refuses_the_new_and_serves_what_runs(void **state)
@@ -362,8 +426,8 @@ static void short_memory_refuses_the_new_and_serves_what_runs(void **state)
     wire_text(&download, GET("/big.bin"));
     wire_need(&download, 1000);
     size_t n = fill_memory(slow);
-    wait_for_text(&status, "warning  memory: memory at ");
-    assert_false(is_served());
+    wait_for_text(&status, "warning  memory: memory at ", true);
+    wait_for_refusal();
     wire_answer(&download, &a);
     assert_int_equal(a.status, 200);
     assert_int_equal(a.body_len, BIG_BYTES);
@@ -371,7 +435,7 @@ static void short_memory_refuses_the_new_and_serves_what_runs(void **state)
     answer_fini(&a);
     for (size_t i = 0; i < n; i++)
         wire_close(&slow[i]);
-    wait_for_text(&status, "ALERTS\nnone\n");
+    wait_for_text(&status, "warning  memory: memory at ", false);
     assert_true(is_served());
     wire_close(&download);
     wire_close(&status);
@@ -391,6 +455,8 @@ int main(void)
         TEST(page_of_another_name_cannot_change_anything),
         TEST(advisor_is_switched),
         TEST(every_byte_of_the_budget_comes_back),
+        TEST(what_compresses_counts_in_the_budget),
+        TEST(what_was_read_ahead_counts_in_the_budget),
         TEST(short_memory_refuses_the_new_and_serves_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
