@@ -85,7 +85,7 @@ static void conn_free(struct conn *c)
     close(c->sink.fd);
     if (c->admitted)
         dismiss(w, count_key(c));
-    else
+    if (!c->admitted || c->spare)
         w->refused_n--;
     *c->link = c->next;
     if (c->next)
@@ -237,12 +237,25 @@ static struct conn *conn_new(struct worker *w, int fd,
     return c;
 }
 
+bool conn_spare(struct conn *c)
+{
+    struct worker *w = c->worker;
+    if (c->short_of_memory)
+        return true;
+    if (w->refused_n >= w->refused_max)
+        return false;
+    w->refused_n++;
+    c->spare = true;
+    c->short_of_memory = true;
+    return true;
+}
+
 static void refuse_peer(struct conn *c, enum conn_admission why)
 {
     if (why == CONN_TOO_MANY)
         conn_refuse(c, 503, "too many connections; try again later");
     else if (why == CONN_SHORT_OF_MEMORY)
-        conn_refuse(c, 503, "short of memory; try again later");
+        c->short_of_memory = true; /* unless it asks what the operator asks */
     else
         conn_refuse(c, 429, "too many connections from your address");
 }
@@ -250,6 +263,7 @@ static void refuse_peer(struct conn *c, enum conn_admission why)
 static enum conn_admission admit(struct worker *w, uint64_t key)
 {
     enum conn_admission why = conn_count_enter(w->conn_count, key);
+    (void)block_pool_make_way(&w->pool, BUDGET_NEW, sizeof(struct conn));
     if (why != CONN_ADMITTED ||
         budget_take(w->budget, BUDGET_NEW, sizeof(struct conn)))
         return why;
@@ -290,6 +304,8 @@ void conn_sweep(struct worker *w)
         cold_read_sweep(c);
         if (c->closing)
             turn(c);
+        else if (c->starved)
+            worker_ready(w, &c->ready);
     }
 }
 

@@ -83,6 +83,9 @@ struct conn {
     bool above_high;          /* the source waits for the low mark */
     bool half_closed;         /* the peer has shut down its side */
     bool admitted;            /* counted in conn_count */
+    bool spare;               /* counted in refused_n: short of memory */
+    bool short_of_memory;     /* only the operator's routes are served */
+    bool starved;             /* the source waits for memory */
     bool reset;               /* end by RST */
     struct sockaddr_in6 peer; /* or a sockaddr_in */
     struct ready ready;
@@ -116,6 +119,10 @@ bool conn_wants_read(struct conn *c);
 
 /* Closes c if it is late for its state. */
 void conn_check_deadline(struct conn *c);
+
+/* Whether it may still be served when memory is short: few at a time may, so
+ * that the operator finds a way in. */
+bool conn_spare(struct conn *c);
 
 /* Answers a request that cannot be served; the connection ends after it. */
 void conn_refuse(struct conn *c, int status, const char *text);

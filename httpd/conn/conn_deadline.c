@@ -98,7 +98,9 @@ static void check_idle(struct conn *c)
         c->since_ms = c->worker->now_ms;
     } else if (c->worker->draining) {
         conn_close(c, CLOSE_DRAINED);
-    } else if (late(c, c->worker->config->idle_timeout_ms)) {
+    } else if (late(c, c->short_of_memory
+                           ? c->worker->config->linger_timeout_ms
+                           : c->worker->config->idle_timeout_ms)) {
         conn_close(c, CLOSE_IDLE_TIMEOUT);
     }
 }

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ALLOW_ALL "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
+#define SHORT_OF_MEMORY "short of memory; try again later"
+#define ALLOW_ALL       "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 
 static void release_exchange(struct conn *c)
 {
@@ -144,14 +145,15 @@ bool step_idle(struct conn *c)
         return false;
     }
     conn_enter(c, CONN_HEAD);
-    if (c->x->charged == 0)
-        conn_refuse(c, 503, "short of memory; try again later");
+    if (c->x->charged == 0 && !conn_spare(c))
+        conn_refuse(c, 503, SHORT_OF_MEMORY);
     return true;
 }
 
 void conn_refuse(struct conn *c, int status, const char *text)
 {
     conn_log_refusal(c, status, text);
+    c->out.budget = BUDGET_VITAL;
     if (!c->x && !attach_exchange(c)) {
         conn_close(c, CLOSE_NO_MEMORY);
         return;
@@ -206,6 +208,7 @@ static void adopt_route(struct conn *c, const struct route *route)
                       ? route->config->queue_high
                       : c->out.len;
     c->out.low = route->config->queue_low;
+    c->out.budget = route->config->status ? BUDGET_VITAL : BUDGET_LEAVING;
     if (c->tuned != route) {
         socket_tune(c->sink.fd, route->config,
                     c->tuned ? c->tuned->config : NULL);
@@ -220,10 +223,17 @@ static void dispatch(struct conn *c)
     x->keep_alive = x->req.keep_alive;
     x->continue_wanted = x->req.expect_continue && !x->req.body_done;
     x->body_bytes_max = BODY_DISCARD_BYTES_MAX;
-    if (answer_server_wide(x))
-        return;
     struct str path = request_str(&x->req, x->req.path);
     const struct route *route = route_find(c->worker->routes, path);
+    if (c->short_of_memory) {
+        x->keep_alive = false;
+        if (!route || !route->config->status) {
+            conn_refuse(c, 503, SHORT_OF_MEMORY);
+            return;
+        }
+    }
+    if (answer_server_wide(x))
+        return;
     if (route_is_folder_of(c->worker->routes, path)) {
         redirect_to_folder(x);
     } else if (!route) {
@@ -290,6 +300,7 @@ static void complete(struct conn *c)
 {
     c->keep_alive = c->x->keep_alive && !c->worker->draining;
     c->pull_again = false;
+    c->starved = false;
     c->reading.since_ms = 0;
     conn_enter(c, CONN_FLUSH);
     if (!c->worker->access_log || c->out.file_len == 0)
@@ -309,9 +320,21 @@ static bool give_up(struct conn *c)
     return false;
 }
 
+/* A source is not asked for what there is no memory for; it waits for the next
+ * sweep. What leaves from a file needs none. */
+static bool starves(const struct conn *c)
+{
+    const struct source_ops *source = c->x->source;
+    return source && !source->file_backed && c->out.budget == BUDGET_LEAVING &&
+           budget_short(c->worker->budget, BUDGET_ACCEPTED);
+}
+
 /* A source that was stopped by the high mark rests until the low one. */
 static bool may_pull(struct conn *c)
 {
+    c->starved = starves(c);
+    if (c->starved)
+        return false;
     if (write_queue_room(&c->out) == 0)
         c->above_high = true;
     if (c->above_high && !write_queue_low(&c->out))
@@ -333,7 +356,7 @@ bool step_exchange(struct conn *c)
         r = FLOW_FAILED;
     else if (may_pull(c))
         r = exchange_pump(x);
-    c->pull_again = r == FLOW_DONE && exchange_has_source(x);
+    c->pull_again = r == FLOW_DONE && exchange_has_source(x) && !c->starved;
     if (r == FLOW_FAILED)
         return give_up(c);
     if (!x->finished || (!x->req.body_done && x->keep_alive))

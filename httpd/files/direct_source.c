@@ -321,6 +321,7 @@ static void stop(void *self)
 
 static const struct source_ops ops = {
     .name = "direct-file",
+    .file_backed = true,
     .pull = pull,
     .stop = stop,
 };

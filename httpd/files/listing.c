@@ -189,7 +189,8 @@ static void stop(void *self)
     free(l);
 }
 
-static const struct source_ops listing_source = {"listing", pull, stop};
+static const struct source_ops listing_source = {
+    .name = "listing", .pull = pull, .stop = stop};
 
 static void send_listing(struct exchange *x, struct listing *l)
 {

@@ -105,6 +105,7 @@ static void stop(void *self)
 
 static const struct source_ops ops = {
     .name = "multipart",
+    .file_backed = true,
     .pull = pull,
     .stop = stop,
 };

@@ -64,8 +64,11 @@ static void stop_body(struct exchange *x)
 void exchange_charge(struct exchange *x)
 {
     size_t bytes = sizeof *x + x->req.storage.max;
+    struct worker *w = x->worker;
     assert(x->charged == 0);
-    if (budget_purse_take(&x->worker->accepted, bytes))
+    if (w->accepted.unused < bytes)
+        (void)block_pool_make_way(&w->pool, BUDGET_ACCEPTED, bytes);
+    if (budget_purse_take(&w->accepted, bytes))
         x->charged = bytes;
 }
 

@@ -32,6 +32,9 @@ struct worker;
 struct source_ops {
     const char *name;
 
+    /* Pushes file ranges, so it is also asked when memory is short. */
+    bool file_backed;
+
     /* Pushes at most exchange_room(x) bytes. DONE: pushed something. AGAIN:
      * nothing now, exchange_wake() will be called, or more than
      * sendfile_chunk_max of files is queued: it is pulled each time before

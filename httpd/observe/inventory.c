@@ -48,15 +48,16 @@ static enum log_level level_of(const struct alert *alert)
 static void on_alert(void *arg, const struct alert *alert)
 {
     unsigned long long value = alert->value;
+    const char *unit = alert_unit(alert->rule);
     (void)arg;
     if (alert->ended) {
-        log_line(level_of(alert), "alert over: %s: %s at %llu",
-                 alert->rule_name, alert->entry, value);
+        log_line(level_of(alert), "alert over: %s of %s at %llu %s",
+                 alert->rule_name, alert->entry, value, unit);
         return;
     }
-    log_line(level_of(alert), "alert (%s): %s: %s at %llu%s%s: %s; %s",
+    log_line(level_of(alert), "alert (%s): %s of %s at %llu %s%s%s: %s; %s",
              alert_severity_name(alert->severity), alert->rule_name,
-             alert->entry, value, alert->suspect ? ", borrowed by " : "",
+             alert->entry, value, unit, alert->suspect ? ", borrowed by " : "",
              alert->suspect ? alert->suspect : "", alert->means, alert->cure);
 }
 

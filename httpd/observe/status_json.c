@@ -75,6 +75,7 @@ static void put_alert(struct writer *w, const struct alert *a)
     put_text(w, "rule", a->rule_name);
     put_text(w, "entry", a->entry);
     put_number(w, "value", a->value);
+    put_text(w, "unit", alert_unit(a->rule));
     put_number(w, "age_ms", status_alert_ms(w->view, a));
     put_text(w, "suspect", a->suspect);
     put_text(w, "means", a->means);

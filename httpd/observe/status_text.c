@@ -111,9 +111,9 @@ static bool put_alerts(void *arg, const struct monitor_entry *e,
         if (!e->raised[rule] || !status_selects(w->view, e->name))
             continue;
         struct cell since = duration(status_alert_ms(w->view, a) * 1000);
-        page_addf(w->out, "%-8s %s: %s at %" PRIu64 ", for %s\n",
+        page_addf(w->out, "%-8s %s of %s at %" PRIu64 " %s, for %s\n",
                   alert_severity_name(a->severity), a->rule_name, a->entry,
-                  a->value, since.text);
+                  a->value, alert_unit(a->rule), since.text);
         page_addf(w->out, "         %s\n", a->means);
         page_addf(w->out, "         %s%s%s\n", a->cure,
                   a->suspect ? "; borrowed by " : "",

@@ -188,7 +188,8 @@ static void stop(void *self)
     free(g);
 }
 
-static const struct source_ops generator_ops = {"generator", pull, stop};
+static const struct source_ops generator_ops = {
+    .name = "generator", .pull = pull, .stop = stop};
 
 static struct generator *generator_new(struct exchange *x,
                                        const struct generator_plan *plan)

@@ -67,7 +67,8 @@ static void stop_nothing(void *self)
     assert(self != NULL); /* not ours to free */
 }
 
-static const struct source_ops reset_ops = {"reset", pull_reset, stop_nothing};
+static const struct source_ops reset_ops = {
+    .name = "reset", .pull = pull_reset, .stop = stop_nothing};
 
 void lab_reset(struct exchange *x, struct str part)
 {
@@ -115,8 +116,8 @@ static enum flow pull_badchunk(void *self, struct exchange *x)
     return FLOW_FAILED;
 }
 
-static const struct source_ops badchunk_ops = {"badchunk", pull_badchunk,
-                                               stop_nothing};
+static const struct source_ops badchunk_ops = {
+    .name = "badchunk", .pull = pull_badchunk, .stop = stop_nothing};
 
 void lab_badchunk(struct exchange *x, struct str part)
 {

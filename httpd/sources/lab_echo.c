@@ -66,7 +66,8 @@ static void stop(void *self)
 }
 
 static const struct body_ops echo_body = {"echo", room, push, end, echo_unref};
-static const struct source_ops echo_source = {"echo", pull, stop};
+static const struct source_ops echo_source = {
+    .name = "echo", .pull = pull, .stop = stop};
 
 static void begin(struct exchange *x)
 {

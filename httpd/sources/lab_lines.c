@@ -141,7 +141,8 @@ static void stop(void *self)
     free(s);
 }
 
-static const struct source_ops lines_ops = {"lines", pull, stop};
+static const struct source_ops lines_ops = {
+    .name = "lines", .pull = pull, .stop = stop};
 
 static void send_lines(struct exchange *x, uint64_t count, uint64_t interval_ms,
                        bool json)

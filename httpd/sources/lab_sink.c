@@ -98,7 +98,8 @@ static enum flow pull(void *self, struct exchange *x)
 }
 
 static const struct body_ops sink_body = {"sink", room, push, end, unref};
-static const struct source_ops sink_source = {"sink", pull, unref};
+static const struct source_ops sink_source = {
+    .name = "sink", .pull = pull, .stop = unref};
 
 static struct sink *sink_new(bool hashed)
 {

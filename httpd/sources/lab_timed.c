@@ -70,7 +70,8 @@ static void stop(void *self)
     free(w);
 }
 
-static const struct source_ops delay_ops = {"delay", pull, stop};
+static const struct source_ops delay_ops = {
+    .name = "delay", .pull = pull, .stop = stop};
 
 static void answer_later(struct exchange *x, const struct plan *plan)
 {

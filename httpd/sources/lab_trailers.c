@@ -65,7 +65,8 @@ static void stop(void *self)
     free(t);
 }
 
-static const struct source_ops trailers_ops = {"trailers", pull, stop};
+static const struct source_ops trailers_ops = {
+    .name = "trailers", .pull = pull, .stop = stop};
 
 void lab_trailers(struct exchange *x, struct str part)
 {

@@ -96,7 +96,8 @@ static void stop(void *self)
     free(h);
 }
 
-static const struct source_ops page_ops = {"page", pull, stop};
+static const struct source_ops page_ops = {
+    .name = "page", .pull = pull, .stop = stop};
 
 /* Takes the text over. NULL when it could not be built or held. */
 static struct held *held_new(struct page *p)

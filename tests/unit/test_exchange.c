@@ -61,8 +61,10 @@ static void count_stop(void *self)
     f->stops++;
 }
 
-static const struct source_ops pieces = {"pieces", pull_pieces, count_stop};
-static const struct source_ops waiting = {"waiting", pull_nothing, count_stop};
+static const struct source_ops pieces = {
+    .name = "pieces", .pull = pull_pieces, .stop = count_stop};
+static const struct source_ops waiting = {
+    .name = "waiting", .pull = pull_nothing, .stop = count_stop};
 
 static size_t body_room(void *self, struct exchange *x)
 {
@@ -326,7 +328,8 @@ static enum flow answer_late(void *self, struct exchange *x)
 
 static void deferred_answer_replaces_what_deferred_it(void **state)
 {
-    static const struct source_ops late = {"late", answer_late, count_stop};
+    static const struct source_ops late = {
+        .name = "late", .pull = answer_late, .stop = count_stop};
     struct fixture *f = *state;
     ask(f, GET_1_1);
     f->piece = STR("x");

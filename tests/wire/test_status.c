@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <sys/socket.h>
+
 #define STATUS_ROUTE "route \"/status/\" {\n status = true\n}\n"
 
 /* Readers that never read hold one block each. */
@@ -27,6 +29,8 @@
 /* The first read takes the head, the next one the body and what follows. */
 #define BODY_BYTES      5000u
 #define PIPELINED_BYTES (60u << 10)
+
+#define SLOW_BYTES (128u << 10)
 
 #define SQUEEZE GET("/slow/gzip?bytes=64m")
 
@@ -426,7 +430,7 @@ static void short_memory_refuses_the_new_and_serves_what_runs(void **state)
     wire_text(&download, GET("/big.bin"));
     wire_need(&download, 1000);
     size_t n = fill_memory(slow);
-    wait_for_text(&status, "warning  memory: memory at ", true);
+    wait_for_text(&status, "warning  memory of memory at ", true);
     wait_for_refusal();
     wire_answer(&download, &a);
     assert_int_equal(a.status, 200);
@@ -435,7 +439,7 @@ static void short_memory_refuses_the_new_and_serves_what_runs(void **state)
     answer_fini(&a);
     for (size_t i = 0; i < n; i++)
         wire_close(&slow[i]);
-    wait_for_text(&status, "warning  memory: memory at ", false);
+    wait_for_text(&status, "warning  memory of memory at ", false);
     assert_true(is_served());
     wire_close(&download);
     wire_close(&status);
@@ -443,6 +447,64 @@ static void short_memory_refuses_the_new_and_serves_what_runs(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* The alert says what to do; it must be possible to do it. */
+static void operator_finds_a_way_in_when_memory_is_short(void **state)
+{
+    static struct wire slow[SLOW_MAX];
+    (void)state;
+    server_start(&server, STATUS_ROUTE SLOW_ROUTE "memory_max = 64m", "");
+    for (size_t i = 0; i < FEW; i++) {
+        wire_open_narrow(&slow[i], server.port, 4096);
+        wire_text(&slow[i], GET("/slow/bytes/1g"));
+        wire_need(&slow[i], 100);
+    }
+    ask(PATCH("/status/memory?bound=1m"), 200, "memory");
+    wait_for_refusal();
+    ask(GET("/status/"), 200, "vital");
+    ask(PATCH("/status/memory?bound=64m"), 200, "memory");
+    assert_true(is_served());
+    for (size_t i = 0; i < FEW; i++)
+        wire_close(&slow[i]);
+}
+
+/* Reads what is there of all of them, until each has its bytes. */
+static void read_all(struct wire *clients, size_t *got)
+{
+    char bytes[4096];
+    uint64_t end = server_now_ms() + SOON_MS;
+    size_t whole = 0;
+    while (whole < FEW && server_now_ms() < end) {
+        whole = 0;
+        for (size_t i = 0; i < FEW; i++) {
+            ssize_t n = recv(clients[i].fd, bytes, sizeof bytes, MSG_DONTWAIT);
+            got[i] += n > 0 ? (size_t)n : 0;
+            whole += got[i] > SLOW_BYTES;
+        }
+    }
+}
+
+/* An answer that has begun is not cut off for want of memory. */
+static void sources_wait_for_memory_and_go_on(void **state)
+{
+    static struct wire slow[FEW];
+    static size_t got[FEW];
+    (void)state;
+    server_start(&server, STATUS_ROUTE SLOW_ROUTE "memory_max = 64m", "");
+    for (size_t i = 0; i < FEW; i++) {
+        wire_open_narrow(&slow[i], server.port, 4096);
+        wire_text(&slow[i], GET("/slow/bytes/128k"));
+    }
+    server_sleep(200);
+    ask(PATCH("/status/memory?bound=2m"), 200, "memory");
+    wait_for_refusal();
+    read_all(slow, got);
+    for (size_t i = 0; i < FEW; i++) {
+        assert_in_range(got[i], SLOW_BYTES, SLOW_BYTES + 1000);
+        wire_close(&slow[i]);
+    }
+    assert_true(is_served());
+}
 
 int main(void)
 {
@@ -458,6 +520,8 @@ int main(void)
         TEST(what_compresses_counts_in_the_budget),
         TEST(what_was_read_ahead_counts_in_the_budget),
         TEST(short_memory_refuses_the_new_and_serves_what_runs),
+        TEST(operator_finds_a_way_in_when_memory_is_short),
+        TEST(sources_wait_for_memory_and_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
