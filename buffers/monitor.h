@@ -129,7 +129,7 @@ struct monitor_entry {
     uint64_t judged_ms;
     uint64_t drops_before;
     uint64_t refused_before; /* at the last tick */
-    uint64_t ticks_n;      /* of the monitor, when last looked at */
+    uint64_t ticks_n;        /* of the monitor, when last looked at */
 };
 
 struct monitor {

@@ -69,43 +69,43 @@ static void *noted(void *at, size_t bytes)
     return at;
 }
 
-void *malloc(size_t bytes)
+void *malloc(size_t size)
 {
-    return noted(__libc_malloc(bytes), bytes);
+    return noted(__libc_malloc(size), size);
 }
 
-void *calloc(size_t n, size_t bytes)
+void *calloc(size_t nmemb, size_t size)
 {
-    return noted(__libc_calloc(n, bytes), n * bytes);
+    return noted(__libc_calloc(nmemb, size), nmemb * size);
 }
 
-void *realloc(void *old, size_t bytes)
+void *realloc(void *ptr, size_t size)
 {
-    note(old, 0);
-    return noted(__libc_realloc(old, bytes), bytes);
+    note(ptr, 0);
+    return noted(__libc_realloc(ptr, size), size);
 }
 
-void *memalign(size_t alignment, size_t bytes)
+void *memalign(size_t alignment, size_t size)
 {
-    return noted(__libc_memalign(alignment, bytes), bytes);
+    return noted(__libc_memalign(alignment, size), size);
 }
 
-void *aligned_alloc(size_t alignment, size_t bytes)
+void *aligned_alloc(size_t alignment, size_t size)
 {
-    return noted(__libc_memalign(alignment, bytes), bytes);
+    return noted(__libc_memalign(alignment, size), size);
 }
 
-int posix_memalign(void **ret_at, size_t alignment, size_t bytes)
+int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
-    void *at = noted(__libc_memalign(alignment, bytes), bytes);
+    void *at = noted(__libc_memalign(alignment, size), size);
     if (!at)
         return ENOMEM;
-    *ret_at = at;
+    *memptr = at;
     return 0;
 }
 
-void free(void *at)
+void free(void *ptr)
 {
-    note(at, 0);
-    __libc_free(at);
+    note(ptr, 0);
+    __libc_free(ptr);
 }

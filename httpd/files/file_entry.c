@@ -241,7 +241,7 @@ static bool small(const struct file_variant *v)
     return v->size <= FILE_BODY_COPY_MAX;
 }
 
-static void add_body(struct file_variant *v, char *room)
+static void add_body(struct file_variant *v, const char *room)
 {
     bytes_commit(&v->text, (size_t)v->size);
     v->body = (struct str){room, (size_t)v->size};

@@ -30,7 +30,7 @@ static int refusal(const struct open_how *how)
     }
 }
 
-long syscall(long number, ...)
+long syscall(long sysno, ...)
 {
     union {
         void *found;
@@ -38,14 +38,14 @@ long syscall(long number, ...)
     } next = {.found = dlsym(RTLD_NEXT, "syscall")};
     long a[ARGUMENTS_N];
     va_list list;
-    va_start(list, number);
+    va_start(list, sysno);
     for (int i = 0; i < ARGUMENTS_N; i++)
         a[i] = va_arg(list, long);
     va_end(list);
-    if (number == SYS_openat2) {
+    if (sysno == SYS_openat2) {
         errno = refusal((const struct open_how *)a[2]);
         if (errno != 0)
             return -1;
     }
-    return next.call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    return next.call(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

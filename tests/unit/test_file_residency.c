@@ -32,13 +32,14 @@ struct fixture {
 /* From here on nothing is said to be there, to what asks by reads. */
 static int64_t cold_from = INT64_MAX;
 
-ssize_t preadv2(int fd, const struct iovec *iov, int n, off_t pos, int flags)
+ssize_t preadv2(int fp, const struct iovec *iovec, int count, off_t offset,
+                int flags)
 {
-    if (pos >= cold_from) {
+    if (offset >= cold_from) {
         errno = EAGAIN;
         return -1;
     }
-    return syscall(SYS_preadv2, fd, iov, n, pos, 0L, flags);
+    return syscall(SYS_preadv2, fp, iovec, count, offset, 0L, flags);
 }
 
 static void make_cold(struct fixture *f)
