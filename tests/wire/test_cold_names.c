@@ -1,18 +1,17 @@
 /* Names that have to be looked up stall those who ask for them, and nobody
  * else; and what was asked cold is answered as if it had been warm. */
 #include "tests/support/server.h"
+#include "tests/support/slow_disk.h"
 #include "tests/support/wire.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -41,69 +40,9 @@
 
 struct fixture {
     struct server server;
-    pid_t disk; /* slow_fs; 0 when it does not run */
-    char source[PATH_BYTES];
-    char mount[PATH_BYTES];
-    char flag[PATH_BYTES];
-    char names_flag[PATH_BYTES];
+    struct slow_disk disk;
     char *big;
 };
-
-static const char *slow_fs(void)
-{
-    static char path[PATH_BYTES];
-    const char *build = getenv("SLUICE_BUILD");
-    snprintf(path, sizeof path, "%s/tests/support/slow_fs",
-             build && *build ? build : "build");
-    return path;
-}
-
-/* Only calls that are safe between fork and exec. */
-static void run_disk(const struct fixture *f, const char *program, int out)
-{
-    if (dup2(out, 1) < 0)
-        _exit(120);
-    execl(program, "slow_fs", f->source, f->mount, f->flag, f->names_flag,
-          (char *)NULL);
-    _exit(121);
-}
-
-/* False: it cannot be mounted here. */
-static bool start_disk(struct fixture *f)
-{
-    char line[16] = "";
-    int out[2];
-    const char *program = slow_fs();
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    f->disk = fork();
-    assert_true(f->disk >= 0);
-    if (f->disk == 0)
-        run_disk(f, program, out[1]);
-    close(out[1]);
-    struct pollfd p = {out[0], POLLIN, 0};
-    bool told =
-        poll(&p, 1, MOUNT_MS) > 0 && read(out[0], line, sizeof line - 1) > 0;
-    close(out[0]);
-    return told && strncmp(line, "mounted", 7) == 0;
-}
-
-static void stop_disk(struct fixture *f)
-{
-    if (f->disk <= 0)
-        return;
-    kill(f->disk, SIGTERM);
-    for (unsigned ms = 0; ms < MOUNT_MS; ms += 10) {
-        if (waitpid(f->disk, NULL, WNOHANG) == f->disk) {
-            f->disk = 0;
-            return;
-        }
-        server_sleep(10);
-    }
-    kill(f->disk, SIGKILL);
-    waitpid(f->disk, NULL, 0);
-    umount2(f->mount, MNT_DETACH);
-    f->disk = 0;
-}
 
 static void hold_names(struct fixture *f)
 {
@@ -112,7 +51,7 @@ static void hold_names(struct fixture *f)
 
 static void release_names(struct fixture *f)
 {
-    unlink(f->names_flag);
+    unlink(f->disk.names_flag);
 }
 
 static void fill_folder(struct fixture *f, const char *dir)
@@ -133,12 +72,13 @@ static void fill_folder(struct fixture *f, const char *dir)
 
 static void set_paths(struct fixture *f)
 {
-    snprintf(f->source, sizeof f->source, "%s",
+    snprintf(f->disk.source, sizeof f->disk.source, "%s",
              server_path(&f->server, "source"));
-    snprintf(f->mount, sizeof f->mount, "%s",
+    snprintf(f->disk.mount, sizeof f->disk.mount, "%s",
              server_path(&f->server, "www/slow"));
-    snprintf(f->flag, sizeof f->flag, "%s", server_path(&f->server, "flag"));
-    snprintf(f->names_flag, sizeof f->names_flag, "%s",
+    snprintf(f->disk.flag, sizeof f->disk.flag, "%s",
+             server_path(&f->server, "flag"));
+    snprintf(f->disk.names_flag, sizeof f->disk.names_flag, "%s",
              server_path(&f->server, "names"));
 }
 
@@ -152,7 +92,7 @@ static int set_up(void **state)
     fill_folder(f, "www");
     fill_folder(f, "source");
     set_paths(f);
-    mkdir(f->mount, 0755);
+    mkdir(f->disk.mount, 0755);
     return 0;
 }
 
@@ -161,7 +101,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     release_names(f);
     int code = server_stop(&f->server, SIGTERM);
-    stop_disk(f);
+    slow_disk_stop(&f->disk);
     server_fini(&f->server);
     free(f->big);
     free(f);
@@ -172,10 +112,7 @@ static int tear_down(void **state)
 static struct fixture *start_with_disk(void **state)
 {
     struct fixture *f = *state;
-    bool can =
-        access("/dev/fuse", R_OK | W_OK) == 0 && access(slow_fs(), X_OK) == 0;
-    if (!can || !start_disk(f)) {
-        stop_disk(f);
+    if (!slow_disk_start(&f->disk)) {
         print_message("no /dev/fuse, or slow_fs is not built\n");
         skip();
     }

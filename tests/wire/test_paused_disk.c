@@ -1,17 +1,16 @@
 /* A disk that hangs stalls those who read from it, and nobody else. */
 #include "tests/support/server.h"
+#include "tests/support/slow_disk.h"
 #include "tests/support/wire.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,72 +29,9 @@
 
 struct fixture {
     struct server server;
-    pid_t disk; /* slow_fs; 0 when it does not run */
-    char source[PATH_BYTES];
-    char mount[PATH_BYTES];
-    char flag[PATH_BYTES];
+    struct slow_disk disk;
     char *big; /* what the big files hold */
 };
-
-static const char *slow_fs(void)
-{
-    static char path[PATH_BYTES];
-    const char *build = getenv("SLUICE_BUILD");
-    snprintf(path, sizeof path, "%s/tests/support/slow_fs",
-             build && *build ? build : "build");
-    return path;
-}
-
-static bool can_mount(void)
-{
-    return access("/dev/fuse", R_OK | W_OK) == 0 &&
-           access(slow_fs(), X_OK) == 0;
-}
-
-/* Only calls that are safe between fork and exec. */
-static void run_disk(const struct fixture *f, int out)
-{
-    if (dup2(out, 1) < 0)
-        _exit(120);
-    execl(slow_fs(), "slow_fs", f->source, f->mount, f->flag, (char *)NULL);
-    _exit(121);
-}
-
-/* False: it cannot be mounted here. */
-static bool start_disk(struct fixture *f)
-{
-    char line[16] = "";
-    int out[2];
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    f->disk = fork();
-    assert_true(f->disk >= 0);
-    if (f->disk == 0)
-        run_disk(f, out[1]);
-    close(out[1]);
-    struct pollfd p = {out[0], POLLIN, 0};
-    bool told =
-        poll(&p, 1, MOUNT_MS) > 0 && read(out[0], line, sizeof line - 1) > 0;
-    close(out[0]);
-    return told && strncmp(line, "mounted", 7) == 0;
-}
-
-static void stop_disk(struct fixture *f)
-{
-    if (f->disk <= 0)
-        return;
-    kill(f->disk, SIGTERM);
-    for (unsigned ms = 0; ms < MOUNT_MS; ms += 10) {
-        if (waitpid(f->disk, NULL, WNOHANG) == f->disk) {
-            f->disk = 0;
-            return;
-        }
-        server_sleep(10);
-    }
-    kill(f->disk, SIGKILL);
-    waitpid(f->disk, NULL, 0);
-    umount2(f->mount, MNT_DETACH);
-    f->disk = 0;
-}
 
 static void pause_disk(struct fixture *f)
 {
@@ -104,7 +40,7 @@ static void pause_disk(struct fixture *f)
 
 static void resume_disk(struct fixture *f)
 {
-    unlink(f->flag);
+    unlink(f->disk.flag);
 }
 
 static void fill(char *at, size_t len)
@@ -120,11 +56,12 @@ static void fill(char *at, size_t len)
 
 static void set_paths(struct fixture *f)
 {
-    snprintf(f->source, sizeof f->source, "%s",
+    snprintf(f->disk.source, sizeof f->disk.source, "%s",
              server_path(&f->server, "disk"));
-    snprintf(f->mount, sizeof f->mount, "%s",
+    snprintf(f->disk.mount, sizeof f->disk.mount, "%s",
              server_path(&f->server, "www/slow"));
-    snprintf(f->flag, sizeof f->flag, "%s", server_path(&f->server, "flag"));
+    snprintf(f->disk.flag, sizeof f->disk.flag, "%s",
+             server_path(&f->server, "flag"));
 }
 
 /* Each test has a disk of its own, of which nothing is cached. */
@@ -142,9 +79,8 @@ static int set_up(void **state)
     server_file(&f->server, "disk/small", f->big, SMALL_BYTES);
     server_file(&f->server, "disk/text.txt", f->big, BIG_BYTES / 8);
     set_paths(f);
-    mkdir(f->mount, 0755);
-    if (can_mount() && !start_disk(f))
-        stop_disk(f);
+    mkdir(f->disk.mount, 0755);
+    (void)slow_disk_start(&f->disk);
     return 0;
 }
 
@@ -153,7 +89,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     int code = server_stop(&f->server, SIGTERM);
     resume_disk(f);
-    stop_disk(f);
+    slow_disk_stop(&f->disk);
     server_fini(&f->server);
     free(f->big);
     free(f);
@@ -164,7 +100,7 @@ static int tear_down(void **state)
 static struct fixture *start(void **state, const char *route_lines)
 {
     struct fixture *f = *state;
-    if (f->disk == 0) {
+    if (f->disk.pid == 0) {
         print_message("no /dev/fuse, or slow_fs is not built\n");
         skip();
     }
