@@ -367,7 +367,7 @@ static void alert_that_is_younger_than_the_asker_has_no_age(void **state)
     status_write_json(&v, &page);
     assert_int_equal(page.built, FLOW_DONE);
     assert_int_equal(bytes_append(&page.text, "", 1), FLOW_DONE);
-    assert_non_null(strstr(page.text.data, "memory at 94, for -\n"));
+    assert_non_null(strstr(page.text.data, "memory at 94 %, for -\n"));
     assert_non_null(strstr(page.text.data, "\"age_ms\":0,"));
     page_fini(&page);
     budget_give(&f->budget, BUDGET_LEAVING, LIMIT_BYTES / 100 * 95);
