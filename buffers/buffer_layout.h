@@ -119,6 +119,11 @@ struct attempt {
     struct waiter waiter;
 };
 
+static inline size_t min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static inline uint64_t counter(const _Atomic uint64_t *c)
 {
     return atomic_load_explicit(c, memory_order_relaxed);

@@ -3,11 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool is_shut(const struct buffer *b)
 {
     return b->state == BUFFER_SHUT || b->state == BUFFER_BROKEN;

@@ -2,11 +2,6 @@
 
 #include <assert.h>
 
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static size_t len_seen(const struct buffer *b, uint64_t read_pos)
 {
     return (size_t)(own_pos(&b->write) - read_pos);

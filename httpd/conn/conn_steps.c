@@ -192,9 +192,7 @@ static bool answer_server_wide(struct exchange *x)
     }
     if (x->req.form != TARGET_ASTERISK)
         return false;
-    response_begin(x, 204);
-    response_header(x, "Allow", STR(ALLOW_ALL));
-    response_send_empty(x);
+    response_options(x, ALLOW_ALL);
     return true;
 }
 

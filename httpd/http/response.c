@@ -258,6 +258,13 @@ void response_error(struct exchange *x, int status, const char *format, ...)
     va_end(args);
 }
 
+void response_options(struct exchange *x, const char *methods)
+{
+    response_begin(x, 204);
+    response_header(x, "Allow", str_from(methods));
+    response_send_empty(x);
+}
+
 void response_not_allowed(struct exchange *x, const char *allow)
 {
     response_begin(x, 405);

@@ -59,6 +59,9 @@ void response_error(struct exchange *x, int status, const char *format, ...)
 /* As response_error(405), with Allow. */
 void response_not_allowed(struct exchange *x, const char *allow);
 
+/* Answers OPTIONS: 204 with Allow. RFC 9110 section 9.3.7 */
+void response_options(struct exchange *x, const char *methods);
+
 /* The reason phrase of a status, "Unknown" if there is none. */
 const char *status_reason(int status);
 

@@ -253,9 +253,7 @@ void status_handle(struct exchange *x)
         tune(x, &v);
         break;
     case METHOD_OPTIONS:
-        response_begin(x, 204);
-        response_header(x, "Allow", STR(METHODS));
-        response_send_empty(x);
+        response_options(x, METHODS);
         break;
     default:
         response_not_allowed(x, METHODS);
