@@ -144,6 +144,16 @@ size_t number_write_u64(char *at, uint64_t v)
     return sizeof digits - first;
 }
 
+void number_write_padded(char *at, uint64_t v, size_t digits)
+{
+    assert(digits % 2 == 0 && digits <= NUMBER_DIGITS_MAX);
+    for (size_t i = digits; i > 0; i -= 2) {
+        memcpy(at + i - 2, pairs + v % 100 * 2, 2);
+        v /= 100;
+    }
+    assert(v == 0);
+}
+
 size_t number_write_hex(char *at, uint64_t v)
 {
     size_t n = (67u - (size_t)__builtin_clzll(v | 1)) / 4;

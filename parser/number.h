@@ -30,6 +30,10 @@ bool number_read_ms(struct str text, uint64_t *ret_ms);
 #define NUMBER_DIGITS_MAX 20u
 size_t number_write_u64(char *at, uint64_t v);
 
+/* Writes v in decimal with zeros in front: digits bytes, an even number of
+ * them, at most NUMBER_DIGITS_MAX. v has no more digits than that. */
+void number_write_padded(char *at, uint64_t v, size_t digits);
+
 /* Writes v in lower-case hexadecimal without leading zeros, returns its
  * length; at has NUMBER_HEX_MAX bytes. */
 #define NUMBER_HEX_MAX 16u
