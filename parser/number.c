@@ -32,6 +32,22 @@ bool number_read_u64(struct str text, uint64_t *ret)
     return true;
 }
 
+bool number_take_digits(struct str *rest, size_t n, int *ret)
+{
+    int v = 0;
+    assert(n > 0 && n <= 9);
+    if (rest->len < n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!ascii_is_digit(rest->at[i]))
+            return false;
+        v = v * 10 + (rest->at[i] - '0');
+    }
+    *rest = str_skip(*rest, n);
+    *ret = v;
+    return true;
+}
+
 /* The power of two that a suffix stands for, or -1. */
 static int suffix_bits(struct str suffix)
 {

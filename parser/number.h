@@ -17,6 +17,9 @@
 /* Decimal digits only. */
 bool number_read_u64(struct str text, uint64_t *ret);
 
+/* Takes exactly n digits off the front, n at most 9. */
+bool number_take_digits(struct str *rest, size_t n, int *ret);
+
 /* "4096", "64k", "10m", "5g", "1t": powers of 1024, either letter case. */
 bool number_read_bytes(struct str text, uint64_t *ret);
 
