@@ -211,6 +211,8 @@ bool json_messages_next(struct json_messages *m, struct str *ret_message)
     struct shape s = {0, 0, 0};
     if (m->rest.len == 0)
         return false;
+    if (m->n == 1)
+        s.pos = m->rest.len;
     while (s.pos < m->rest.len && (s.depth > 0 || m->rest.at[s.pos] != ','))
         step(&s, m->rest);
     *ret_message = trim((struct str){m->rest.at, s.pos});

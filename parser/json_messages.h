@@ -17,7 +17,7 @@
  *            caller says by looking at n.
  * Owns       nothing and allocates nothing: messages are views into the body.
  * Threads    pure. Takes about 8 KiB of the thread's stack.
- * Cost       four passes over the body, one over what is walked.
+ * Cost       four passes over the body, one more if it holds many messages.
  * Source     RFC 8259; Durable Streams protocol 1.0, "JSON mode". */
 #ifndef PARSER_JSON_MESSAGES_H
 #define PARSER_JSON_MESSAGES_H
