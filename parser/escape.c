@@ -58,8 +58,9 @@ static enum flow escape(struct bytes *out, struct str text, rule *rule_of)
 static struct piece take_utf8(struct str rest)
 {
     size_t used;
-    return utf8_take(rest, &used) ? (struct piece){.used = used}
-                                  : replaced(used, STR(REPLACEMENT));
+    if (utf8_take(rest, &used))
+        return (struct piece){.used = used};
+    return replaced(used, STR(REPLACEMENT));
 }
 
 static struct piece html_rule(struct str rest)

@@ -161,8 +161,7 @@ static bool is_bare_value(struct str text, size_t *ret_pos)
 
 static bool is_bare(struct str text)
 {
-    char c = text.len > 0 ? text.at[0] : '\0';
-    return c != '[' && c != '{' && c != '"';
+    return !ascii_at(text, '[') && !ascii_at(text, '{') && !ascii_at(text, '"');
 }
 
 static enum json_result check(struct shape *s, struct str text)
@@ -183,7 +182,8 @@ static enum json_result check(struct shape *s, struct str text)
 static void join_lines(char *body, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        body[i] = body[i] == '\n' || body[i] == '\r' ? ' ' : body[i];
+        if (body[i] == '\n' || body[i] == '\r')
+            body[i] = ' ';
 }
 
 enum json_result json_messages_open(struct json_messages *m, char *body,
