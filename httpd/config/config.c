@@ -94,15 +94,16 @@ const char *config_route_fault(const char *prefix,
 {
     assert(prefix);
     bool files = route->files && route->files[0] != '\0';
-    int handlers = files + route->lab + route->status;
+    bool streams = route->streams && route->streams[0] != '\0';
+    int handlers = files + route->lab + route->status + streams;
     if (!prefix_is_sound(prefix))
         return "is no prefix; it begins and ends with '/' and is plain "
                "between, like \"/docs/\"";
     if (handlers == 0)
-        return "has no handler; give it files = \"FOLDER\", lab = true or "
-               "status = true";
+        return "has no handler; give it files = \"FOLDER\", lab = true, "
+               "status = true or streams = \"strict\"";
     if (handlers > 1)
-        return "has two handlers; keep one of files, lab and status";
+        return "has two handlers; keep one of files, lab, status and streams";
     if (route->queue_low > route->queue_high)
         return "has queue_low above queue_high; make it smaller";
     if (!field_is_sound(route->cache_control))
