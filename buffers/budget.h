@@ -4,10 +4,10 @@
  *             12/16      13/16       14/16      15/16          all
  *
  * When memory grows short, caches stop growing first, then streams, then new
- * connections are refused, then accepted requests; what lets data leave is granted to the
- * last byte, because only that frees memory. To say no takes memory, too, and
- * so does the operator's look at what is wrong: vital grants go on up to
- * BUDGET_VITAL_BYTES when nothing is left.
+ * connections are refused, then accepted requests; what lets data leave is
+ * granted to the last byte, because only that frees memory. To say no takes
+ * memory, too, and so does the operator's look at what is wrong: vital grants
+ * go on up to BUDGET_VITAL_BYTES when nothing is left.
  *
  * Promise    no grant but those takes used beyond limit; a grant is all or
  *            nothing.

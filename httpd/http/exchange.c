@@ -2,6 +2,7 @@
 
 #include "buffers/budget_purse.h"
 #include "httpd/config/config.h"
+#include "httpd/http/follower.h"
 #include "httpd/http/gzip_filter.h"
 #include "httpd/http/response.h"
 #include "httpd/limits.h"
@@ -53,6 +54,14 @@ static void stop_source(struct exchange *x)
         ops->stop(x->source_self);
 }
 
+static void stop_follower(struct exchange *x)
+{
+    const struct follower_ops *ops = x->follower;
+    x->follower = NULL;
+    if (ops)
+        ops->stop(x->follower_self);
+}
+
 static void stop_body(struct exchange *x)
 {
     const struct body_ops *ops = x->body;
@@ -98,6 +107,7 @@ void exchange_reset(struct exchange *x)
     assert(x->magic == EXCHANGE_MAGIC);
     stop_body(x);
     stop_source(x);
+    stop_follower(x);
     gzip_filter_free(x->gzip);
     x->gzip = NULL;
     x->gzip_bytes = 0;

@@ -24,7 +24,9 @@
 #include <stdint.h>
 
 struct exchange;
+struct follower_ops;
 struct gzip_filter;
+struct outlet;
 struct route;
 struct worker;
 
@@ -85,6 +87,9 @@ struct carrier_ops {
 
     /* Whether the client is on this machine. */
     bool (*from_loopback)(const struct exchange *x);
+
+    /* The connection's way out, for a follower. */
+    struct outlet *(*outlet)(struct exchange *x);
 };
 
 #define EXCHANGE_MAGIC 0x5c11ce01u
@@ -116,6 +121,8 @@ struct exchange {
 
     const struct source_ops *source;
     void *source_self;
+    const struct follower_ops *follower; /* goes on when this is finished */
+    void *follower_self;
     const struct body_ops *body;
     void *body_self;
     uint64_t body_bytes_max; /* the route's; a longer body gives 413 */

@@ -1,6 +1,7 @@
 /* publish.h - from a request body into a stream.
  *
- *      body --whole-->  one append, all or nothing      (length, JSON, producer)
+ *      body --whole-->  one append, all or nothing      (length, JSON,
+ * producer)
  *           --pieces->  an append each, visible at once (chunked, live)
  *
  * Promise    a body that cannot be taken in the end is answered as soon as that
@@ -21,8 +22,8 @@ struct exchange;
 
 /* What went wrong before or beside the append itself. */
 enum publish_fault {
-    PUBLISH_APPENDED,  /* the append was tried: see result */
-    PUBLISH_EMPTY,     /* no body where one is needed */
+    PUBLISH_APPENDED, /* the append was tried: see result */
+    PUBLISH_EMPTY,    /* no body where one is needed */
     PUBLISH_BAD_JSON,
     PUBLISH_EMPTY_ARRAY,
     PUBLISH_TOO_LARGE, /* 413 */

@@ -26,8 +26,8 @@ enum registry_result {
     REGISTRY_SOFT_DELETED, /* the name is kept by forks: 409 on PUT, else 410 */
     REGISTRY_FOUND,
     REGISTRY_NOT_FOUND,
-    REGISTRY_FULL,      /* 503 */
-    REGISTRY_NO_MEMORY, /* 503: also by the budget */
+    REGISTRY_FULL,        /* 503 */
+    REGISTRY_NO_MEMORY,   /* 503: also by the budget */
     REGISTRY_SOURCE_GONE, /* the fork's source was deleted meanwhile: 409 */
 };
 

@@ -58,8 +58,8 @@ struct render_input {
     const uint32_t *ends; /* message ends in data */
     size_t ends_n;
     uint64_t pos;
-    uint64_t tail; /* of the stream at that moment */
-    bool closed;   /* the stream, at that moment */
+    uint64_t tail;   /* of the stream at that moment */
+    bool closed;     /* the stream, at that moment */
     uint64_t cursor; /* SSE_DS, WS_DS: Stream-Cursor */
 };
 
@@ -67,9 +67,8 @@ struct render_input {
  * many bytes of payload it took. DONE or NO_MEMORY (nothing was changed); data
  * is not empty. */
 enum flow render_step(const struct render_style *style,
-                      struct render_state *state,
-                      const struct render_input *in, struct bytes *out,
-                      size_t *ret_used);
+                      struct render_state *state, const struct render_input *in,
+                      struct bytes *out, size_t *ret_used);
 
 /* What a reader at pos is told at once, before any data: the control event of
  * SSE_DS and WS_DS, a comment in SSE; nothing in RAW and WS. */
@@ -83,8 +82,7 @@ enum flow render_gap(const struct render_style *style, uint64_t from,
                      uint64_t to, struct bytes *out);
 
 /* Something without meaning, so that silence is noticed: a comment, a ping. */
-enum flow render_heartbeat(const struct render_style *style,
-                           struct bytes *out);
+enum flow render_heartbeat(const struct render_style *style, struct bytes *out);
 
 /* The stream was closed at pos and all was sent: the closing control event
  * where no data event said so before, the last HTTP chunk, or the close frame

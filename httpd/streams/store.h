@@ -66,12 +66,16 @@ struct store_ops {
     /* The end of the message that holds the byte at pos; first <= pos < end. */
     uint64_t (*message_end)(struct store *s, uint64_t pos);
 
+    /* The begin of the message that holds the byte at pos, or pos where one
+     * ends; first <= pos <= end. */
+    uint64_t (*message_begin)(struct store *s, uint64_t pos);
+
     /* The end of the n-th message from pos on, n at least 1; end if there are
      * fewer, and *ret_found says how many there were. */
     uint64_t (*skip_messages)(struct store *s, uint64_t pos, uint64_t n,
                               uint64_t *ret_found);
 
-    /* A store with the bytes before pos, first < = pos <= end, which are shared
+    /* A store with the bytes before pos, first <= pos <= end, which are shared
      * and not copied. NULL when out of memory. */
     struct store *(*fork)(struct store *s, uint64_t pos);
 
@@ -82,12 +86,13 @@ struct store {
     const struct store_ops *ops;
     uint64_t first;
     uint64_t end;
-    uint64_t messages_n;  /* between first and end */
-    size_t bytes_charged; /* memory in use, index among it */
+    uint64_t messages_n; /* between first and end */
 };
 
-/* Keeps everything in blocks; memory is taken with the first byte. NULL when
- * out of memory. */
+/* Keeps everything in blocks; memory is taken with the first byte. Holds less
+ * than MEMORY_STORE_BYTES_MAX: an append beyond is NO_MEMORY. NULL when out of
+ * memory. */
+#define MEMORY_STORE_BYTES_MAX ((uint64_t)3 << 30)
 struct store *memory_store_new(void);
 
 #endif

@@ -19,9 +19,10 @@
  *            learns where the stream begins now.
  * Invariant  first <= released <= tail, all three only grow.
  * Limits     bytes, messages and age, per stream; the process's budget above.
- * Owns       its store, texts, producers. Counted: stream_ref(), stream_unref().
- * Threads    any; one lock, held for copies of at most 64 KiB.
- * Source     Durable Streams protocol, sections on append, closing, producers. */
+ * Owns       its store, texts, producers. Counted: stream_ref(),
+ * stream_unref(). Threads    any; one lock, held for copies of at most 64 KiB.
+ * Source     Durable Streams protocol, sections on append, closing, producers.
+ */
 #ifndef HTTPD_STREAMS_STREAM_H
 #define HTTPD_STREAMS_STREAM_H
 
@@ -127,19 +128,19 @@ struct append {
 
 enum append_result {
     APPEND_DONE,
-    APPEND_DUPLICATE,  /* of an idempotent producer: acknowledged before */
-    APPEND_GONE,       /* deleted meanwhile */
-    APPEND_CLOSED,     /* 409, Stream-Closed and the final offset */
-    APPEND_TYPE,       /* 409 */
-    APPEND_FENCED,     /* 403: a lower epoch; epoch is the current one */
-    APPEND_BAD_EPOCH,  /* 400: a new epoch begins with seq 0 */
-    APPEND_SEQ_GAP,    /* 409: expected_seq */
-    APPEND_SEQ_ORDER,  /* 409: Stream-Seq does not grow */
-    APPEND_TOO_LARGE,  /* 413: can never fit; or its 2^53rd byte */
-    APPEND_FULL,       /* policy block: wait for the tap */
-    APPEND_REFUSED,    /* 503: no room by policy, or the budget */
-    APPEND_NO_MEMORY,  /* 503 */
-    APPEND_PRODUCERS,  /* 503: too many producers */
+    APPEND_DUPLICATE, /* of an idempotent producer: acknowledged before */
+    APPEND_GONE,      /* deleted meanwhile */
+    APPEND_CLOSED,    /* 409, Stream-Closed and the final offset */
+    APPEND_TYPE,      /* 409 */
+    APPEND_FENCED,    /* 403: a lower epoch; epoch is the current one */
+    APPEND_BAD_EPOCH, /* 400: a new epoch begins with seq 0 */
+    APPEND_SEQ_GAP,   /* 409: expected_seq */
+    APPEND_SEQ_ORDER, /* 409: Stream-Seq does not grow */
+    APPEND_TOO_LARGE, /* 413: can never fit; or its 2^53rd byte */
+    APPEND_FULL,      /* policy block: wait for the tap */
+    APPEND_REFUSED,   /* 503: no room by policy, or the budget */
+    APPEND_NO_MEMORY, /* 503 */
+    APPEND_PRODUCERS, /* 503: too many producers */
 };
 
 struct append_outcome {
