@@ -1,6 +1,7 @@
 #include "parser/escape.h"
 
 #include "parser/ascii.h"
+#include "parser/utf8.h"
 
 #include <assert.h>
 
@@ -53,44 +54,12 @@ static enum flow escape(struct bytes *out, struct str text, rule *rule_of)
     return r;
 }
 
-/* What may stand second behind a lead byte, and how many bytes there are. */
-struct sequence {
-    size_t len; /* 0: no lead byte */
-    unsigned char low;
-    unsigned char high;
-};
-
-/* Bounds of the second byte keep out overlong forms, surrogates and what is
- * beyond U+10FFFF. */
-static struct sequence sequence_of(unsigned char lead)
-{
-    if (lead < 0xc2 || lead > 0xf4)
-        return (struct sequence){0, 0, 0};
-    if (lead < 0xe0)
-        return (struct sequence){2, 0x80, 0xbf};
-    if (lead < 0xf0)
-        return (struct sequence){3, lead == 0xe0 ? 0xa0 : 0x80,
-                                 lead == 0xed ? 0x9f : 0xbf};
-    return (struct sequence){4, lead == 0xf0 ? 0x90 : 0x80,
-                             lead == 0xf4 ? 0x8f : 0xbf};
-}
-
 /* A character beyond ASCII, or what is broken of one. */
 static struct piece take_utf8(struct str rest)
 {
-    struct sequence s = sequence_of((unsigned char)rest.at[0]);
-    size_t n = 1;
-    while (n < s.len && n < rest.len) {
-        unsigned char c = (unsigned char)rest.at[n];
-        if (c < s.low || c > s.high)
-            break;
-        s.low = 0x80;
-        s.high = 0xbf;
-        n++;
-    }
-    if (n == s.len)
-        return (struct piece){.used = n};
-    return replaced(n, STR(REPLACEMENT));
+    size_t used;
+    return utf8_take(rest, &used) ? (struct piece){.used = used}
+                                  : replaced(used, STR(REPLACEMENT));
 }
 
 static struct piece html_rule(struct str rest)

@@ -4,10 +4,10 @@
 
 #include <assert.h>
 
-#define SLOTS 64ul
+#define SLOTS 128ul
 
 /* No two known names share a slot; the compiler warns when one is set twice. */
-#define SLOT(len, first, last) (((len) + 4ul * (first) + (last)) % SLOTS)
+#define SLOT(len, first, last) (((len) + 4ul * (first) + 24ul * (last)) % SLOTS)
 
 struct known {
     struct str name;
@@ -20,6 +20,7 @@ struct known {
 static const struct known slots[SLOTS] = {
     KNOWN("accept", 'a', 't', HEADER_ACCEPT),
     KNOWN("accept-encoding", 'a', 'g', HEADER_ACCEPT_ENCODING),
+    KNOWN("authorization", 'a', 'n', HEADER_AUTHORIZATION),
     KNOWN("connection", 'c', 'n', HEADER_CONNECTION),
     KNOWN("content-length", 'c', 'h', HEADER_CONTENT_LENGTH),
     KNOWN("content-type", 'c', 'e', HEADER_CONTENT_TYPE),
@@ -30,8 +31,19 @@ static const struct known slots[SLOTS] = {
     KNOWN("if-none-match", 'i', 'h', HEADER_IF_NONE_MATCH),
     KNOWN("if-range", 'i', 'e', HEADER_IF_RANGE),
     KNOWN("if-unmodified-since", 'i', 'e', HEADER_IF_UNMODIFIED_SINCE),
+    KNOWN("last-event-id", 'l', 'd', HEADER_LAST_EVENT_ID),
     KNOWN("origin", 'o', 'n', HEADER_ORIGIN),
+    KNOWN("producer-epoch", 'p', 'h', HEADER_PRODUCER_EPOCH),
+    KNOWN("producer-id", 'p', 'd', HEADER_PRODUCER_ID),
+    KNOWN("producer-seq", 'p', 'q', HEADER_PRODUCER_SEQ),
     KNOWN("range", 'r', 'e', HEADER_RANGE),
+    KNOWN("sec-websocket-key", 's', 'y', HEADER_SEC_WEBSOCKET_KEY),
+    KNOWN("sec-websocket-protocol", 's', 'l', HEADER_SEC_WEBSOCKET_PROTOCOL),
+    KNOWN("sec-websocket-version", 's', 'n', HEADER_SEC_WEBSOCKET_VERSION),
+    KNOWN("stream-closed", 's', 'd', HEADER_STREAM_CLOSED),
+    KNOWN("stream-expires-at", 's', 't', HEADER_STREAM_EXPIRES_AT),
+    KNOWN("stream-seq", 's', 'q', HEADER_STREAM_SEQ),
+    KNOWN("stream-ttl", 's', 'l', HEADER_STREAM_TTL),
     KNOWN("trailer", 't', 'r', HEADER_TRAILER),
     KNOWN("transfer-encoding", 't', 'g', HEADER_TRANSFER_ENCODING),
     KNOWN("upgrade", 'u', 'e', HEADER_UPGRADE),

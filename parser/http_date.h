@@ -12,12 +12,13 @@
 #define PARSER_HTTP_DATE_H
 
 #include "buffers/str.h"
+#include "parser/civil.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define HTTP_DATE_BYTES       29u /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-#define HTTP_DATE_SECONDS_MAX INT64_C(253402300799) /* the end of 9999 */
+#define HTTP_DATE_SECONDS_MAX CIVIL_SECONDS_MAX
 
 /* Writes HTTP_DATE_BYTES bytes, no NUL. seconds since 1970, clamped. */
 void http_date_write(char *at, int64_t seconds);

@@ -32,6 +32,22 @@ bool number_read_u64(struct str text, uint64_t *ret)
     return true;
 }
 
+bool number_take_digits(struct str *rest, size_t n, int *ret)
+{
+    int v = 0;
+    assert(n > 0 && n <= 9);
+    if (rest->len < n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!ascii_is_digit(rest->at[i]))
+            return false;
+        v = v * 10 + (rest->at[i] - '0');
+    }
+    *rest = str_skip(*rest, n);
+    *ret = v;
+    return true;
+}
+
 /* The power of two that a suffix stands for, or -1. */
 static int suffix_bits(struct str suffix)
 {
@@ -142,6 +158,16 @@ size_t number_write_u64(char *at, uint64_t v)
     }
     memcpy(at, digits + first, sizeof digits - first);
     return sizeof digits - first;
+}
+
+void number_write_padded(char *at, uint64_t v, size_t digits)
+{
+    assert(digits % 2 == 0 && digits <= NUMBER_DIGITS_MAX);
+    for (size_t i = digits; i > 0; i -= 2) {
+        memcpy(at + i - 2, pairs + v % 100 * 2, 2);
+        v /= 100;
+    }
+    assert(v == 0);
 }
 
 size_t number_write_hex(char *at, uint64_t v)

@@ -17,6 +17,9 @@
 /* Decimal digits only. */
 bool number_read_u64(struct str text, uint64_t *ret);
 
+/* Takes exactly n digits off the front, n at most 9. */
+bool number_take_digits(struct str *rest, size_t n, int *ret);
+
 /* "4096", "64k", "10m", "5g", "1t": powers of 1024, either letter case. */
 bool number_read_bytes(struct str text, uint64_t *ret);
 
@@ -29,6 +32,10 @@ bool number_read_ms(struct str text, uint64_t *ret_ms);
 /* Writes v in decimal, returns its length; at has NUMBER_DIGITS_MAX bytes. */
 #define NUMBER_DIGITS_MAX 20u
 size_t number_write_u64(char *at, uint64_t v);
+
+/* Writes v in decimal with zeros in front: digits bytes, an even number of
+ * them, at most NUMBER_DIGITS_MAX. v has no more digits than that. */
+void number_write_padded(char *at, uint64_t v, size_t digits);
 
 /* Writes v in lower-case hexadecimal without leading zeros, returns its
  * length; at has NUMBER_HEX_MAX bytes. */

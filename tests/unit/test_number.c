@@ -167,6 +167,21 @@ static void nothing_is_written_behind_the_number(void **state)
     assert_memory_equal(at, "ab34xxxx", 8);
 }
 
+static void padded_numbers_have_the_length_asked_for(void **state)
+{
+    char at[NUMBER_DIGITS_MAX + 1];
+    (void)state;
+    memset(at, 'x', sizeof at);
+    number_write_padded(at, 0, 2);
+    assert_memory_equal(at, "00x", 3);
+    number_write_padded(at, 1234, 4);
+    assert_memory_equal(at, "1234x", 5);
+    number_write_padded(at, 1020304, 8);
+    assert_memory_equal(at, "01020304x", 9);
+    number_write_padded(at, UINT64_MAX, NUMBER_DIGITS_MAX);
+    assert_memory_equal(at, "18446744073709551615x", NUMBER_DIGITS_MAX + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +195,7 @@ int main(void)
         cmocka_unit_test(odd_times_are_refused),
         cmocka_unit_test(numbers_of_every_length_are_written),
         cmocka_unit_test(nothing_is_written_behind_the_number),
+        cmocka_unit_test(padded_numbers_have_the_length_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,86 @@
+#include "parser/media_type.h"
+
+#include "parser/ascii.h"
+
+/* Takes "type/subtype" off the front; empty when there is none. */
+static struct str take_essence(struct str *rest)
+{
+    struct str essence = *rest;
+    struct str type = ascii_take_token(rest);
+    if (type.len == 0 || !ascii_take(rest, '/') ||
+        ascii_take_token(rest).len == 0)
+        return (struct str){essence.at, 0};
+    essence.len -= rest->len;
+    return essence;
+}
+
+struct str media_type_essence(struct str field)
+{
+    struct str rest = ascii_skip_ows(field);
+    struct str essence = take_essence(&rest);
+    rest = ascii_skip_ows(rest);
+    if (rest.len > 0 && rest.at[0] != ';')
+        essence.len = 0;
+    return essence;
+}
+
+static bool is_text_byte(char c)
+{
+    return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
+}
+
+/* Takes what stands between quotes, with the second one. */
+static bool take_quoted(struct str *rest)
+{
+    while (rest->len > 0 && is_text_byte(rest->at[0])) {
+        if (ascii_take(rest, '"'))
+            return true;
+        bool escape = ascii_take(rest, '\\');
+        if (escape && (rest->len == 0 || !is_text_byte(rest->at[0])))
+            return false;
+        *rest = str_skip(*rest, 1);
+    }
+    return false;
+}
+
+static bool take_parameter(struct str *rest)
+{
+    if (ascii_take_token(rest).len == 0 || !ascii_take(rest, '='))
+        return false;
+    return ascii_take(rest, '"') ? take_quoted(rest)
+                                 : ascii_take_token(rest).len > 0;
+}
+
+bool media_type_valid(struct str field)
+{
+    struct str rest = ascii_trim_ows_end(ascii_skip_ows(field));
+    if (take_essence(&rest).len == 0)
+        return false;
+    rest = ascii_skip_ows(rest);
+    while (ascii_take(&rest, ';')) {
+        rest = ascii_skip_ows(rest);
+        bool none = rest.len == 0 || rest.at[0] == ';';
+        if (!none && !take_parameter(&rest))
+            return false;
+        rest = ascii_skip_ows(rest);
+    }
+    return rest.len == 0;
+}
+
+bool media_type_is(struct str field, struct str essence)
+{
+    struct str mine = media_type_essence(field);
+    return mine.len > 0 && ascii_equal(mine, essence);
+}
+
+bool media_type_same(struct str a, struct str b)
+{
+    return media_type_is(a, media_type_essence(b));
+}
+
+bool media_type_is_text(struct str field)
+{
+    struct str essence = media_type_essence(field);
+    return essence.len > 5 &&
+           ascii_equal((struct str){essence.at, 5}, STR("text/"));
+}
