@@ -268,9 +268,10 @@ static enum flow pull_deferred(struct exchange *x)
     void *self = x->source_self;
     x->source = NULL;
     enum flow r = ops->pull(self, x);
-    if (x->head_sent || x->broken || r == FLOW_FAILED) {
+    if (x->head_sent || x->source || x->broken || r == FLOW_FAILED) {
+        bool goes_on = (x->head_sent || x->source) && !x->broken;
         ops->stop(self);
-        return x->head_sent && !x->broken ? FLOW_DONE : FLOW_FAILED;
+        return goes_on ? FLOW_DONE : FLOW_FAILED;
     }
     assert(r == FLOW_AGAIN);
     x->source = ops;
