@@ -80,3 +80,10 @@ bool socket_fill(int fd, struct socket_fill *ret_fill)
     fill_tcp(fd, ret_fill);
     return true;
 }
+
+bool socket_set_user_timeout(int fd, uint64_t ms)
+{
+    unsigned value = ms > INT_MAX ? INT_MAX : (unsigned)ms;
+    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value,
+                      sizeof value) == 0;
+}

@@ -24,13 +24,16 @@ struct worker;
 struct hub *hub_new(struct worker *w, struct registry *registry);
 void hub_free(struct hub *h);
 
+/* The calling thread runs the worker. */
+void hub_own(struct hub *h);
+
 struct registry *hub_registry(struct hub *h);
 
 /* Deadlines, heartbeats, lags; in each sweep of the worker. The hub of the
  * first worker also sweeps the registry. */
 void hub_sweep(struct hub *h, uint64_t now_ms);
 
-/* Milliseconds since 1970, read once a turn. */
+/* Milliseconds since 1970. */
 uint64_t hub_now_ms(struct hub *h);
 
 #endif

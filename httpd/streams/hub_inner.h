@@ -32,4 +32,10 @@ struct hub {
     struct bytes rendered;
 };
 
+/* What was copied from pos on, as render_step() takes it. */
+void hub_input(struct hub *h, uint64_t pos, struct render_input *ret);
+
+/* The first used bytes of it were rendered. */
+void hub_advance(struct hub *h, struct render_input *in, size_t used);
+
 #endif

@@ -36,7 +36,8 @@ struct reader {
     struct outlet *outlet;
     struct tap *tap;
     struct view *view;    /* BLOCKED, TAIL */
-    struct reader *next;  /* of the tap's parked, or the view's blocked */
+    struct reader *next;  /* of the tap's behind or waiting, or the view's
+                             blocked */
     struct reader **link; /* NULL in TAIL */
     struct render_style style;
     uint64_t pos;      /* of the stream; BEHIND */
@@ -59,6 +60,7 @@ struct reader {
     bool told_closed;
     bool skips; /* told of a gap as soon as it can be */
     bool finished;
+    bool cut; /* ends without the last chunk: there is more to come elsewhere */
 };
 
 /* Begins to follow; borrows the stream. False: no memory. */
@@ -83,9 +85,9 @@ void reader_block(struct reader *r, uint64_t view_pos);
 /* The view's last frame was sent. */
 void reader_finish(struct reader *r);
 
-/* The view lost bytes [from, to) for all: false when this reader does not go
- * on. */
-bool reader_bears_gap(struct reader *r, uint64_t from, uint64_t to);
+/* The view lost bytes [from, to) for all: this reader stays on it, or is
+ * dropped. */
+void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to);
 
 /* The stream position up to which it has everything. */
 uint64_t reader_floor(const struct reader *r);

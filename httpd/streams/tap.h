@@ -2,7 +2,7 @@
  *
  *      stream --tap_news()--> hub --turn--> tap
  *                                            | views: readers at the tail
- *                                            | parked: readers on their own
+ *                                            | behind, waiting: on their own
  *                                            '-> waiters: long polls,
  * publishers
  *
@@ -41,8 +41,10 @@ struct tap {
     struct tap *next; /* in the hub's table */
     struct tap **link;
     struct view *views;
-    struct reader *parked;
+    struct reader *behind;  /* by themselves, as their sockets allow */
+    struct reader *waiting; /* by themselves, for news */
     struct tap_waiter *waiters;
+    bool busy; /* in a turn or sweep: it is settled behind that */
     bool dead; /* out of the table: freed when the hub comes across it */
 };
 
@@ -61,6 +63,9 @@ struct tap_waiter {
  * What is attached keeps it; tap_settle() frees it when nothing is. */
 struct tap *tap_of(struct hub *h, struct stream *s);
 void tap_settle(struct tap *t);
+
+/* Frees one that the hub had in its list when it was settled. */
+void tap_free_dead(struct tap *t);
 
 /* Something changed. */
 void tap_news(struct tap *t);

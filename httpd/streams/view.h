@@ -52,7 +52,7 @@ struct view {
     struct render_style style;
     char *ring;
     size_t cap;
-    size_t cap_max;
+    size_t ring_max;
     uint64_t begin;
     uint64_t end;
     struct frame *frames; /* a circle; the first begins at begin */
@@ -65,13 +65,20 @@ struct view {
     struct slot *slots;
     size_t slots_n;
     size_t slots_cap;
-    size_t cursor;     /* slots before it were served in this pass */
-    uint64_t pass_end; /* end when the pass began */
+    size_t cursor;       /* slots before it were served in this pass */
+    uint64_t served;     /* every slot has everything before it */
+    uint64_t served_pos; /* the same as a position of the stream */
     struct reader *blocked;
-    uint64_t rendered_ms; /* when the last frame was made */
-    bool told_closed;     /* a step said that the stream is closed */
-    bool ended;           /* the last frame is there */
+    uint64_t rendered_ms;  /* when the last frame was made */
+    uint64_t heartbeat_ms; /* shortest that a reader asked for; 0: none */
+    bool told_closed;      /* a step said that the stream is closed */
+    bool ended;            /* the last frame is there */
+    bool wanted;           /* a reader waits for it to come to the tail */
+    bool starved;          /* there was no memory to render */
 };
+
+/* The power of two that a ring grows to within so many bytes. */
+size_t view_ring_max(uint64_t bytes);
 
 /* The view of a form at a tap, made when there is none. It begins at the
  * stream's tail. NULL: no memory. */
@@ -85,7 +92,13 @@ bool view_idle(const struct view *v);
  * do. */
 bool view_turn(struct view *v, size_t *sends_left);
 
-void view_sweep(struct view *v, uint64_t now_ms, uint64_t heartbeat_ms);
+void view_sweep(struct view *v, uint64_t now_ms);
+
+/* Appends what the hub has rendered as a frame that ends at stream position
+ * pos. False: there is no room before a pass, or no memory. */
+bool view_push(struct view *v, uint64_t pos, const struct render_state *state);
+
+void view_free_ring(struct view *v);
 
 /* The position of a reader that has all up to stream position pos, when a frame
  * that is still there ends at pos between messages. */
@@ -94,8 +107,8 @@ bool view_find(const struct view *v, uint64_t pos, uint64_t *ret_view_pos);
 /* What stands from a view position to the end, in two pieces at most. */
 int view_peek(const struct view *v, uint64_t view_pos, struct iovec iov[2]);
 
-/* Which frame a position lies in, or ends: the stream position and state
- * behind that frame, and the bytes left of it. */
+/* Which frame a position lies in or behind: the stream position and state at
+ * its end, and the bytes left of it. */
 void view_locate(const struct view *v, uint64_t view_pos,
                  struct frame *ret_frame, size_t *ret_left);
 
@@ -105,6 +118,9 @@ void view_copy(const struct view *v, uint64_t view_pos, char *out, size_t len);
 /* A reader that has everything. False: no memory. */
 bool view_add_slot(struct view *v, struct reader *r);
 void view_remove_slot(struct view *v, size_t i);
+
+/* The stream position up to which what stands before view_pos goes. */
+uint64_t view_stream_pos(const struct view *v, uint64_t view_pos);
 
 /* The stream position before which every reader here has got everything;
  * UINT64_MAX: it has none. */
