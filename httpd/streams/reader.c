@@ -60,6 +60,7 @@ bool reader_init(struct reader *r, struct outlet *o, struct stream *s,
         r->end_at_ms = o->worker->now_ms + want->end_after_ms;
     link_into(r, &t->behind);
     atomic_fetch_add(&t->readers_n, 1);
+    atomic_fetch_add(&t->hub->readers_n, 1);
     tap_update_floor(t);
     return true;
 }
@@ -75,8 +76,15 @@ void reader_fini(struct reader *r)
     free(r->remnant);
     r->magic = 0;
     atomic_fetch_sub(&t->readers_n, 1);
+    atomic_fetch_sub(&t->hub->readers_n, 1);
     tap_update_floor(t);
     tap_settle(t);
+}
+
+void reader_drop(struct reader *r, const char *text)
+{
+    atomic_fetch_add(&hub_of(r)->readers_dropped_n, 1);
+    r->outlet->ops->drop(r->outlet, text);
 }
 
 /* Off its view, at the frame that it is in. */
@@ -116,7 +124,7 @@ bool reader_leave_view(struct reader *r)
     bool whole = left == 0 || r->remnant;
     go_behind(r, view_pos);
     if (!whole)
-        r->outlet->ops->drop(r->outlet, "no memory for a frame under way");
+        reader_drop(r, "no memory for a frame under way");
     return whole;
 }
 
@@ -163,7 +171,7 @@ static void drop_lapped(struct reader *r, uint64_t from, uint64_t to)
 {
     char text[384];
     gap_text(r, from, to, text, sizeof text);
-    r->outlet->ops->drop(r->outlet, text);
+    reader_drop(r, text);
 }
 
 void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to)
