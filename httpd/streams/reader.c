@@ -239,9 +239,10 @@ static enum flow push_last(struct reader *r, const struct stream_state *now)
 {
     struct bytes *out = &hub_of(r)->rendered;
     bytes_reset(out);
-    enum flow flow = now->gone ? render_end(&r->style, 1001, "deleted", out)
-                               : render_close(&r->style, r->pos, r->told_closed,
-                                              cursor_of(r), out);
+    enum flow flow =
+        now->gone ? render_end(&r->style, &r->state, 1001, "deleted", out)
+                  : render_close(&r->style, r->pos, r->told_closed,
+                                 cursor_of(r), out);
     if (flow != FLOW_DONE || push_rendered(r) != FLOW_DONE)
         return FLOW_FAILED;
     return FLOW_END;
@@ -260,18 +261,14 @@ static enum flow push_gap(struct reader *r, const struct stream_state *now)
     bytes_reset(out);
     if (!goes_on)
         r->outlet->ops->note(r->outlet, text);
-    if (!shows_gaps(r))
+    if (r->style.form == RENDER_RAW)
         return FLOW_FAILED;
-    r->state = (struct render_state){0};
-    if (render_gap(&r->style, from, r->pos, out) != FLOW_DONE ||
-        push_rendered(r) != FLOW_DONE)
+    enum flow flow =
+        goes_on ? render_gap(&r->style, &r->state, from, r->pos, out)
+                : render_lapped(&r->style, &r->state, from, r->pos, out);
+    if (flow != FLOW_DONE || push_rendered(r) != FLOW_DONE)
         return FLOW_FAILED;
-    if (goes_on)
-        return FLOW_DONE;
-    bytes_reset(out);
-    if (render_end(&r->style, 4410, "lagged", out) != FLOW_DONE)
-        return FLOW_FAILED;
-    return push_rendered(r) == FLOW_DONE ? FLOW_END : FLOW_FAILED;
+    return goes_on ? FLOW_DONE : FLOW_END;
 }
 
 static enum flow sent_all(struct reader *r)
