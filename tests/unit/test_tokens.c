@@ -147,6 +147,7 @@ static void scheme_is_read_in_any_case_and_others_are_as_none(void **state)
     assert_int_equal(ask(t, "Basic YW5uYTpiZXJ0", TOKEN_READ, "log"),
                      TOKEN_MISSING);
     assert_int_equal(ask(t, "BearerX " ANNA, TOKEN_READ, "log"), TOKEN_MISSING);
+    assert_int_equal(ask(t, "Bearer/" ANNA, TOKEN_READ, "log"), TOKEN_MISSING);
     assert_int_equal(ask(t, "", TOKEN_READ, "log"), TOKEN_MISSING);
     assert_int_equal(ask(t, NULL, TOKEN_READ, "log"), TOKEN_MISSING);
     tokens_free(t);
