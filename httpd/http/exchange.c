@@ -120,6 +120,7 @@ void exchange_reset(struct exchange *x)
     x->carrier = NULL;
     x->out = NULL;
     x->status = 0;
+    x->body_pauses = false;
     x->continue_wanted = false;
     x->head_sent = false;
     x->finished = false;
@@ -127,6 +128,7 @@ void exchange_reset(struct exchange *x)
     x->length_known = false;
     x->failure = FAILURE_RESET;
     x->sent = 0;
+    x->always = (struct str){0};
 }
 
 size_t exchange_room(const struct exchange *x)

@@ -3,7 +3,6 @@
 #include "buffers/budget.h"
 #include "tests/support/pool.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -545,92 +544,6 @@ static void dropped_blocks_are_home_before_their_pool_goes(void **state)
     close_place(p);
 }
 
-struct racer {
-    struct place *place;
-    unsigned created;
-};
-
-static void *race_to_create(void *arg)
-{
-    struct racer *racer = arg;
-    char name[16];
-    for (unsigned i = 0; i < 5000; i++) {
-        struct stream *s;
-        snprintf(name, sizeof name, "%u", i);
-        struct stream_config c = config_of(name);
-        if (registry_create(racer->place->r, &c, NOW, &s) == REGISTRY_CREATED)
-            racer->created++;
-        stream_unref(s);
-    }
-    return NULL;
-}
-
-static void two_threads_create_each_name_once(void **state)
-{
-    (void)state;
-    struct place *p = open_place(5000);
-    struct racer racers[2] = {{.place = p}, {.place = p}};
-    pthread_t threads[2];
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, race_to_create, &racers[i]), 0);
-    for (int i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
-    assert_int_equal(racers[0].created + racers[1].created, 5000);
-    assert_int_equal(registry_streams_n(p->r), 5000);
-    close_place(p);
-}
-
-static bool look_at(void *arg, struct stream *s)
-{
-    struct stream_state look;
-    (void)arg;
-    stream_look(s, &look);
-    return true;
-}
-
-/* Forks, deletes and sweeps the same few names that the other does. */
-static void *race_over_all(void *arg)
-{
-    struct racer *racer = arg;
-    struct registry *r = racer->place->r;
-    char name[16];
-    for (unsigned i = 0; i < 5000; i++) {
-        struct stream *source;
-        struct stream *s;
-        snprintf(name, sizeof name, "%u", i % 7);
-        struct stream_config c = config_of(name);
-        snprintf(name, sizeof name, "%u", (i + 1) % 7);
-        registry_find(r, str_from(name), NOW, &source);
-        snprintf(name, sizeof name, "%u", i % 7);
-        c.source = source;
-        c.life = (struct life_span){.kind = LIFE_TTL, .ttl_s = i % 3};
-        registry_create(r, &c, NOW, &s);
-        stream_unref(s);
-        stream_unref(source);
-        if (i % 5 == 0)
-            registry_delete(r, str_from(name), NOW);
-        if (i % 11 == 0)
-            registry_sweep(r, NOW);
-        if (i % 13 == 0)
-            registry_each(r, 10, look_at, NULL);
-    }
-    return NULL;
-}
-
-static void two_threads_do_everything_at_once(void **state)
-{
-    (void)state;
-    struct place *p = open_place(100);
-    struct racer racer = {.place = p};
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, race_over_all, &racer), 0);
-    race_over_all(&racer);
-    pthread_join(thread, NULL);
-    assert_in_range(registry_streams_n(p->r), 0, 7);
-    close_place(p);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -653,8 +566,6 @@ int main(void)
         cmocka_unit_test(a_hundred_thousand_names_are_told_apart),
         cmocka_unit_test(each_stream_is_shown_once),
         cmocka_unit_test(dropped_blocks_are_home_before_their_pool_goes),
-        cmocka_unit_test(two_threads_create_each_name_once),
-        cmocka_unit_test(two_threads_do_everything_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
