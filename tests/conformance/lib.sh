@@ -88,12 +88,12 @@ tap() {
     done
     exec 3<&-
     planned=$((planned + ${wanted:-0}))
-    [ "$code" = 0 ] || [ $failures != "$before" ] || seen="$seen (all well)"
+    [ "$code" = 0 ] || [ "$failures" != "$before" ] || seen="$seen (all well)"
     if [ "$seen" != "${wanted:-0}" ] || [ "$seen" = 0 ] || [ "$code" -gt 1 ]; then
         planned=$((planned + 1))
         failed "$name runs to its end" "exit code $code," \
             "$seen results of ${wanted:-a plan that was never told}"
-        results=$planned
+        planned=$results
     fi
 }
 

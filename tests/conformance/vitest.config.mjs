@@ -1,4 +1,4 @@
-import TapReporter from "./tap-reporter.mjs";
+import TapReporter from "./support/tap-reporter.mjs";
 
 // 6 more, about reserved subscriptions, are off unless SUBSCRIPTIONS=1.
 const planned = process.env.SUBSCRIPTIONS === "1" ? 338 : 332;
