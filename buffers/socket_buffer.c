@@ -87,3 +87,12 @@ bool socket_set_user_timeout(int fd, uint64_t ms)
     return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value,
                       sizeof value) == 0;
 }
+
+bool socket_set_keepalive(int fd, uint64_t idle_ms)
+{
+    int on = 1;
+    uint64_t seconds = idle_ms / 1000 > 0 ? idle_ms / 1000 : 1;
+    return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+           set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) &&
+           set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+}

@@ -52,6 +52,10 @@ bool socket_unsent_limit_set(int fd, uint64_t bytes);
  * window among that, before the connection is given up; 0: the system's. */
 bool socket_set_user_timeout(int fd, uint64_t ms);
 
+/* Probes a connection that is silent for so long (whole seconds), so that a
+ * peer that went without a word is found: SO_KEEPALIVE, tcp(7). */
+bool socket_set_keepalive(int fd, uint64_t idle_ms);
+
 /* Bytes written and not acknowledged: SIOCOUTQ alone, for frequent use. */
 bool socket_unacknowledged(int fd, uint64_t *ret_bytes);
 

@@ -16,6 +16,7 @@
 #include "httpd/observe/inventory.h"
 #include "httpd/observe/log.h"
 #include "httpd/streams/registry.h"
+#include "httpd/streams/stream_gauges.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,6 +48,7 @@ struct server {
     struct inventory *inventory;
     struct io_pool *io_pool;
     struct registry *registry;
+    struct stream_gauges *stream_gauges;
     struct conn_count *conn_count;
     struct worker *workers[WORKERS_MAX];
     struct thread threads[WORKERS_MAX]; /* the first stays unused */
@@ -214,7 +216,10 @@ static bool build(struct server *s)
             return false;
         }
     }
-    return true;
+    s->stream_gauges =
+        stream_gauges_new(inventory_monitor(s->inventory), s->registry,
+                          &s->budget, s->workers, s->workers_n);
+    return s->stream_gauges != NULL;
 }
 
 /* The first worker binds for itself alone, which finds out whether the address
@@ -354,6 +359,8 @@ static void tear_down(struct server *s, int exit_code)
         pthread_join(s->threads[i].id, NULL);
     if (s->io_pool && !io_pool_stop(s->io_pool, IO_STOP_MS))
         leave_hanging(s, exit_code);
+    stream_gauges_free(s->stream_gauges);
+    s->stream_gauges = NULL;
     for (size_t i = 0; i < s->workers_n; i++)
         worker_stop(s->workers[i]);
     if (s->registry)

@@ -1,6 +1,7 @@
 #include "httpd/config/config_build.h"
 
 #include "buffers/str.h"
+#include "httpd/config/config_streams.h"
 #include "httpd/config/directive.h"
 #include "parser/number.h"
 
@@ -109,7 +110,7 @@ const char *config_route_fault(const char *prefix,
     if (!field_is_sound(route->cache_control))
         return "has a cache_control that is no field value; printable ASCII, "
                "1024 bytes at most";
-    return NULL;
+    return config_streams_fault(route);
 }
 
 const char *config_server_fault(const struct config *config)
@@ -178,7 +179,8 @@ static bool resolve_all(struct config *config, const char *folder)
     if (!resolve(folder, &config->mime_types))
         return false;
     for (size_t i = 0; i < config->routes_n; i++) {
-        if (!resolve(folder, &config->routes[i].files))
+        if (!resolve(folder, &config->routes[i].files) ||
+            !resolve(folder, &config->routes[i].tokens))
             return false;
     }
     return true;

@@ -57,7 +57,7 @@ static void check_reader(struct conn *c)
 static void check_body(struct conn *c)
 {
     const struct config *config = c->worker->config;
-    if (c->x->req.body_done || !conn_wants_read(c)) {
+    if (c->x->req.body_done || c->x->body_pauses || !conn_wants_read(c)) {
         c->reading.since_ms = 0;
         return;
     }

@@ -120,6 +120,7 @@ void exchange_reset(struct exchange *x)
     x->carrier = NULL;
     x->out = NULL;
     x->status = 0;
+    x->body_pauses = false;
     x->continue_wanted = false;
     x->head_sent = false;
     x->finished = false;
@@ -127,6 +128,7 @@ void exchange_reset(struct exchange *x)
     x->length_known = false;
     x->failure = FAILURE_RESET;
     x->sent = 0;
+    x->always = (struct str){0};
 }
 
 size_t exchange_room(const struct exchange *x)
@@ -268,9 +270,10 @@ static enum flow pull_deferred(struct exchange *x)
     void *self = x->source_self;
     x->source = NULL;
     enum flow r = ops->pull(self, x);
-    if (x->head_sent || x->broken || r == FLOW_FAILED) {
+    if (x->head_sent || x->source || x->broken || r == FLOW_FAILED) {
+        bool goes_on = (x->head_sent || x->source) && !x->broken;
         ops->stop(self);
-        return x->head_sent && !x->broken ? FLOW_DONE : FLOW_FAILED;
+        return goes_on ? FLOW_DONE : FLOW_FAILED;
     }
     assert(r == FLOW_AGAIN);
     x->source = ops;

@@ -115,6 +115,7 @@ struct exchange {
     uint8_t failure;          /* enum failure */
     uint64_t length;          /* declared body bytes, when length_known */
     uint64_t sent;            /* body bytes pushed, before chunk framing */
+    struct str always;        /* lines that every answer has; a literal */
     struct bytes trailers;    /* "Name: value\r\n" lines for the last chunk */
     struct gzip_filter *gzip; /* between source and queue, or NULL */
     uint64_t gzip_bytes;      /* pushed into it */
@@ -126,6 +127,7 @@ struct exchange {
     const struct body_ops *body;
     void *body_self;
     uint64_t body_bytes_max; /* the route's; a longer body gives 413 */
+    bool body_pauses;        /* a live publisher: silence is no fault */
     bool continue_wanted;    /* 100 Continue is still to be sent */
     uint64_t started_ms;
     size_t charged; /* bytes of the budget; 0: there were none for it */

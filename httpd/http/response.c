@@ -62,6 +62,7 @@ void response_begin(struct exchange *x, int status)
         x->broken = true;
     put(x, (struct str){w->date, sizeof w->date});
     put(x, STR("\r\n"));
+    put(x, x->always);
 }
 
 static bool clean(struct str value)
@@ -255,7 +256,8 @@ static void send_error_args(struct exchange *x, const char *format,
         n = sizeof text - 2;
     text[n++] = '\n';
     response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
-    response_header(x, "X-Content-Type-Options", STR("nosniff"));
+    if (x->always.len == 0)
+        response_header(x, "X-Content-Type-Options", STR("nosniff"));
     if (x->status == 503 || x->status == 429)
         response_headerf(x, "Retry-After", "%u", RETRY_AFTER_SECONDS);
     response_send_bytes(x, (struct str){text, (size_t)n});

@@ -27,6 +27,9 @@ struct hub {
     struct io_watch watch;
     int wake_fd;
     uint64_t swept_ms;
+    _Atomic uint64_t views_bytes; /* read by any thread, as the next two */
+    _Atomic uint64_t readers_n;
+    _Atomic uint64_t readers_dropped_n;
     char copied[STREAM_READ_BYTES]; /* of a stream */
     struct stream_copy copy;
     struct bytes rendered;

@@ -50,7 +50,11 @@ void live_follow(struct exchange *x, struct stream *s,
         response_error(x, 503, "out of memory");
         return;
     }
-    (void)socket_set_user_timeout(o->fd, x->route->config->user_timeout_ms);
+    uint64_t patience_ms = x->route->config->user_timeout_ms;
+    if (patience_ms > 0) {
+        (void)socket_set_user_timeout(o->fd, patience_ms);
+        (void)socket_set_keepalive(o->fd, patience_ms);
+    }
     response_follow(x, &reader_ops, r);
 }
 

@@ -60,6 +60,7 @@ bool reader_init(struct reader *r, struct outlet *o, struct stream *s,
         r->end_at_ms = o->worker->now_ms + want->end_after_ms;
     link_into(r, &t->behind);
     atomic_fetch_add(&t->readers_n, 1);
+    atomic_fetch_add(&t->hub->readers_n, 1);
     tap_update_floor(t);
     return true;
 }
@@ -75,8 +76,15 @@ void reader_fini(struct reader *r)
     free(r->remnant);
     r->magic = 0;
     atomic_fetch_sub(&t->readers_n, 1);
+    atomic_fetch_sub(&t->hub->readers_n, 1);
     tap_update_floor(t);
     tap_settle(t);
+}
+
+void reader_drop(struct reader *r, const char *text)
+{
+    atomic_fetch_add(&hub_of(r)->readers_dropped_n, 1);
+    r->outlet->ops->drop(r->outlet, text);
 }
 
 /* Off its view, at the frame that it is in. */
@@ -116,7 +124,7 @@ bool reader_leave_view(struct reader *r)
     bool whole = left == 0 || r->remnant;
     go_behind(r, view_pos);
     if (!whole)
-        r->outlet->ops->drop(r->outlet, "no memory for a frame under way");
+        reader_drop(r, "no memory for a frame under way");
     return whole;
 }
 
@@ -163,7 +171,7 @@ static void drop_lapped(struct reader *r, uint64_t from, uint64_t to)
 {
     char text[384];
     gap_text(r, from, to, text, sizeof text);
-    r->outlet->ops->drop(r->outlet, text);
+    reader_drop(r, text);
 }
 
 void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to)
@@ -231,9 +239,10 @@ static enum flow push_last(struct reader *r, const struct stream_state *now)
 {
     struct bytes *out = &hub_of(r)->rendered;
     bytes_reset(out);
-    enum flow flow = now->gone ? render_end(&r->style, 1001, "deleted", out)
-                               : render_close(&r->style, r->pos, r->told_closed,
-                                              cursor_of(r), out);
+    enum flow flow =
+        now->gone ? render_end(&r->style, &r->state, 1001, "deleted", out)
+                  : render_close(&r->style, r->pos, r->told_closed,
+                                 cursor_of(r), out);
     if (flow != FLOW_DONE || push_rendered(r) != FLOW_DONE)
         return FLOW_FAILED;
     return FLOW_END;
@@ -252,18 +261,14 @@ static enum flow push_gap(struct reader *r, const struct stream_state *now)
     bytes_reset(out);
     if (!goes_on)
         r->outlet->ops->note(r->outlet, text);
-    if (!shows_gaps(r))
+    if (r->style.form == RENDER_RAW)
         return FLOW_FAILED;
-    r->state = (struct render_state){0};
-    if (render_gap(&r->style, from, r->pos, out) != FLOW_DONE ||
-        push_rendered(r) != FLOW_DONE)
+    enum flow flow =
+        goes_on ? render_gap(&r->style, &r->state, from, r->pos, out)
+                : render_lapped(&r->style, &r->state, from, r->pos, out);
+    if (flow != FLOW_DONE || push_rendered(r) != FLOW_DONE)
         return FLOW_FAILED;
-    if (goes_on)
-        return FLOW_DONE;
-    bytes_reset(out);
-    if (render_end(&r->style, 4410, "lagged", out) != FLOW_DONE)
-        return FLOW_FAILED;
-    return push_rendered(r) == FLOW_DONE ? FLOW_END : FLOW_FAILED;
+    return goes_on ? FLOW_DONE : FLOW_END;
 }
 
 static enum flow sent_all(struct reader *r)

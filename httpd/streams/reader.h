@@ -89,6 +89,9 @@ void reader_finish(struct reader *r);
  * dropped. */
 void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to);
 
+/* It fell behind: its connection is reset, the log has the text. */
+void reader_drop(struct reader *r, const char *text);
+
 /* The stream position up to which it has everything. */
 uint64_t reader_floor(const struct reader *r);
 

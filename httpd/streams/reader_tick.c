@@ -19,10 +19,9 @@ static void end_well(struct reader *r, unsigned code, const char *reason)
         r->outlet->ops->wake(r->outlet);
         return;
     }
-    if (r->state.in_message ||
-        render_end(&r->style, code, reason, out) != FLOW_DONE ||
+    if (render_end(&r->style, &r->state, code, reason, out) != FLOW_DONE ||
         reader_say(r, bytes_view(out)) != FLOW_DONE) {
-        r->outlet->ops->drop(r->outlet, reason);
+        reader_drop(r, reason);
         return;
     }
     r->finished = true;
@@ -39,7 +38,8 @@ static void say_heartbeat(struct reader *r, uint64_t now_ms)
         return;
     r->moved_ms = now_ms;
     bytes_reset(out);
-    if (render_heartbeat(&r->style, out) == FLOW_DONE && out->len > 0)
+    if (render_heartbeat(&r->style, &r->state, out) == FLOW_DONE &&
+        out->len > 0)
         (void)reader_say(r, bytes_view(out));
 }
 
@@ -73,7 +73,7 @@ static void say_why(struct reader *r, const char *what, uint64_t lag)
     int len = name.len < 200 ? (int)name.len : 200;
     snprintf(text, sizeof text, "stream \"%.*s\": %s, %" PRIu64 " bytes behind",
              len, name.at, what, lag);
-    r->outlet->ops->drop(r->outlet, text);
+    reader_drop(r, text);
 }
 
 /* Under policy block a reader without progress would stop all. */

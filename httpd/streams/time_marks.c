@@ -21,8 +21,11 @@ void time_marks_fini(struct time_marks *t)
 static void thin_out(struct time_marks *t)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < t->n; i += 2)
-        t->at[kept++] = t->at[i];
+    for (size_t i = 0; i < t->n; i += 2) {
+        size_t last = i + 1 < t->n ? i + 1 : i;
+        t->at[kept] = t->at[i];
+        t->at[kept++].last_ms = t->at[last].last_ms;
+    }
     t->n = kept;
     t->interval_ms *= 2;
 }
@@ -46,21 +49,24 @@ static bool make_room(struct time_marks *t)
 
 void time_marks_add(struct time_marks *t, uint64_t now_ms, uint64_t pos)
 {
+    struct time_mark *last = t->n > 0 ? &t->at[t->n - 1] : NULL;
     t->last_ms = now_ms;
-    if (t->n > 0 && now_ms < t->at[t->n - 1].ms + t->interval_ms)
-        return;
-    if (make_room(t))
-        t->at[t->n++] = (struct time_mark){now_ms, pos};
+    if (last && now_ms < last->ms + t->interval_ms)
+        last->last_ms = now_ms;
+    else if (make_room(t))
+        t->at[t->n++] = (struct time_mark){now_ms, now_ms, pos};
+    else if (last)
+        last->last_ms = now_ms;
 }
 
 uint64_t time_marks_pos(const struct time_marks *t, uint64_t ms, uint64_t tail)
 {
+    size_t n = 0; /* marks whose all is older */
     if (t->last_ms <= ms)
         return tail;
-    uint64_t pos = 0;
-    for (size_t i = 0; i < t->n && t->at[i].ms <= ms; i++)
-        pos = t->at[i].pos;
-    return pos;
+    while (n < t->n && t->at[n].last_ms <= ms)
+        n++;
+    return n > 0 && n < t->n ? t->at[n].pos : 0;
 }
 
 void time_marks_drop(struct time_marks *t, uint64_t pos)

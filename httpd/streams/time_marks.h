@@ -1,11 +1,12 @@
 /* time_marks.h - when positions of a stream were published, roughly.
  *
- *      ms   1000      1100      1230             a mark: everything before pos
- *      pos  0         512       4096             was published before ms
+ *      ms   1000-1040  1100      1230-1290    a mark: from pos on, up to the
+ *      pos  0          512       4096         next one's, was published then
  *
  * Promise    exact to interval_ms, which begins at TIME_MARK_MS and doubles
  *            whenever the marks are full: what is kept for long is known less
- *            exactly.
+ *            exactly. However seldom something is published, a mark holds
+ *            nothing of another time.
  * Limits     TIME_MARKS_MAX marks.
  * Owns       its array, taken with the first mark.
  * Threads    the stream's lock is held. The time is an argument. */
@@ -20,6 +21,7 @@
 
 struct time_mark {
     uint64_t ms;
+    uint64_t last_ms;
     uint64_t pos;
 };
 
@@ -28,7 +30,7 @@ struct time_marks {
     size_t n;
     size_t cap;
     uint64_t interval_ms;
-    uint64_t last_ms; /* of the last append */
+    uint64_t last_ms; /* of the last append, also when it found no memory */
 };
 
 void time_marks_init(struct time_marks *t);
@@ -37,8 +39,8 @@ void time_marks_fini(struct time_marks *t);
 /* Something begins at pos now. Out of memory it is remembered less exactly. */
 void time_marks_add(struct time_marks *t, uint64_t now_ms, uint64_t pos);
 
-/* The last mark at or before that moment: all before its pos is older. 0 when
- * there is none; tail when even the last append is older. */
+/* The first mark that holds something later than that moment: all before its
+ * pos is older. 0 when that is the first one; tail when there is none. */
 uint64_t time_marks_pos(const struct time_marks *t, uint64_t ms, uint64_t tail);
 
 /* Forgets what lies before pos. */

@@ -157,23 +157,24 @@ static bool jump(struct view *v, uint64_t to)
     for (size_t i = v->slots_n; i-- > 0;)
         reader_bear_gap(v->slots[i].reader, from, to);
     bytes_reset(&h->rendered);
-    struct render_state fresh = {0};
-    return render_gap(&v->style, from, to, &h->rendered) == FLOW_DONE &&
-           view_push(v, to, &fresh);
+    struct render_state state = v->state;
+    return render_gap(&v->style, &state, from, to, &h->rendered) == FLOW_DONE &&
+           view_push(v, to, &state);
 }
 
 /* What comes behind all data, once. */
 static bool render_last(struct view *v, const struct stream_state *now)
 {
     struct hub *h = hub_of(v);
+    struct render_state state = v->state;
     enum flow r;
     bytes_reset(&h->rendered);
     if (now->gone)
-        r = render_end(&v->style, 1001, "deleted", &h->rendered);
+        r = render_end(&v->style, &state, 1001, "deleted", &h->rendered);
     else
         r = render_close(&v->style, v->pos, v->told_closed,
                          render_cursor(hub_now_ms(h)), &h->rendered);
-    if (r != FLOW_DONE || !view_push(v, v->pos, &v->state))
+    if (r != FLOW_DONE || !view_push(v, v->pos, &state))
         return false;
     v->ended = true;
     return true;
@@ -234,7 +235,7 @@ void view_sweep(struct view *v, uint64_t now_ms)
                   now_ms >= v->rendered_ms + v->heartbeat_ms;
     if (silent) {
         bytes_reset(&h->rendered);
-        if (render_heartbeat(&v->style, &h->rendered) == FLOW_DONE &&
+        if (render_heartbeat(&v->style, &v->state, &h->rendered) == FLOW_DONE &&
             h->rendered.len > 0 && view_push(v, v->pos, &v->state))
             v->cursor = 0;
         v->rendered_ms = now_ms;

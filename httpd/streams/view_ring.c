@@ -17,9 +17,20 @@ size_t view_ring_max(uint64_t bytes)
     return cap;
 }
 
-static struct budget *budget_of(const struct view *v)
+static bool charge(const struct view *v, size_t bytes)
 {
-    return v->tap->hub->worker->budget;
+    struct hub *h = v->tap->hub;
+    if (!budget_take(h->worker->budget, BUDGET_LEAVING, bytes))
+        return false;
+    atomic_fetch_add(&h->views_bytes, bytes);
+    return true;
+}
+
+static void give_back(const struct view *v, size_t bytes)
+{
+    struct hub *h = v->tap->hub;
+    budget_give(h->worker->budget, BUDGET_LEAVING, bytes);
+    atomic_fetch_sub(&h->views_bytes, bytes);
 }
 
 static struct frame *frame_at(const struct view *v, size_t i)
@@ -30,8 +41,7 @@ static struct frame *frame_at(const struct view *v, size_t i)
 
 void view_free_ring(struct view *v)
 {
-    budget_give(budget_of(v), BUDGET_LEAVING,
-                v->cap + v->frames_cap * sizeof *v->frames);
+    give_back(v, v->cap + v->frames_cap * sizeof *v->frames);
     free(v->ring);
     free(v->frames);
 }
@@ -40,11 +50,11 @@ static bool grow_frames(struct view *v)
 {
     size_t cap = v->frames_cap ? v->frames_cap * 2 : FRAMES_MIN;
     size_t more = (cap - v->frames_cap) * sizeof *v->frames;
-    if (!budget_take(budget_of(v), BUDGET_LEAVING, more))
+    if (!charge(v, more))
         return false;
     struct frame *frames = malloc(cap * sizeof *frames);
     if (!frames) {
-        budget_give(budget_of(v), BUDGET_LEAVING, more);
+        give_back(v, more);
         return false;
     }
     for (size_t i = 0; i < v->frames_n; i++)
@@ -81,11 +91,11 @@ void view_copy(const struct view *v, uint64_t view_pos, char *out, size_t len)
 static bool grow_ring(struct view *v)
 {
     size_t cap = v->cap ? v->cap * 2 : VIEW_BYTES_MIN;
-    if (!budget_take(budget_of(v), BUDGET_LEAVING, cap - v->cap))
+    if (!charge(v, cap - v->cap))
         return false;
     char *ring = malloc(cap);
     if (!ring) {
-        budget_give(budget_of(v), BUDGET_LEAVING, cap - v->cap);
+        give_back(v, cap - v->cap);
         return false;
     }
     /* A byte keeps its place modulo the size. */
