@@ -90,7 +90,6 @@ tap() {
     planned=$((planned + ${wanted:-0}))
     [ "$code" = 0 ] || [ "$failures" != "$before" ] || seen="$seen (all well)"
     if [ "$seen" != "${wanted:-0}" ] || [ "$seen" = 0 ] || [ "$code" -gt 1 ]; then
-        planned=$((planned + 1))
         failed "$name runs to its end" "exit code $code," \
             "$seen results of ${wanted:-a plan that was never told}"
         planned=$results
