@@ -94,7 +94,8 @@ CHECKER_SRC := $(filter-out $(MODEL_SRC),$(wildcard tests/model/*.c))
 WIRE_SRC    := $(wildcard tests/wire/test_*.c)
 CURL_TESTS  := $(wildcard tests/curl/test_*.sh) \
                $(wildcard tests/examples/test_*.sh) \
-               $(wildcard tests/torture/test_*.sh)
+               $(wildcard tests/torture/test_*.sh) \
+               $(wildcard tests/conformance/test_*.sh)
 EXAMPLE_SRC := $(wildcard buffers/examples/*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC   := $(wildcard bench/*.c)
