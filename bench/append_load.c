@@ -9,7 +9,9 @@
  * Promise    every answer is read to its end; one that is not 2xx, or a closed
  *            connection, is a fault and makes the exit code 1. What is under
  *            way when time is up is waited for.
- *            cpu_ns is what the process PID used meanwhile.
+ *            cpu_ns is what the process PID used meanwhile, idle the share of
+ *            the time in which no answer had arrived: while it is large, the
+ *            load is not what is measured.
  * Limits     CONNECTIONS_MAX, STREAMS_MAX, BODY_BYTES_MAX, SECONDS_MAX,
  *            GRACE_SECONDS beyond them.
  * Threads    one, which does not sleep: the server would pay for waking it. */
@@ -54,6 +56,7 @@ struct load {
     int epoll;
     unsigned waiting;
     uint64_t now_ns;
+    uint64_t idle_ns;
     uint64_t faults;
     struct latency latency;
 };
@@ -133,8 +136,11 @@ static void run(struct load *l)
         append(l, i);
     l->waiting = (unsigned)l->connections;
     while (l->waiting > 0 && l->now_ns < end_ns) {
+        uint64_t before_ns = l->now_ns;
         int n = epoll_wait(l->epoll, events, EVENTS_MAX, 0);
         l->now_ns = client_clock_ns();
+        if (n <= 0)
+            l->idle_ns += l->now_ns - before_ns;
         for (int i = 0; i < n; i++)
             step(l, events[i].data.u32, until_ns);
     }
@@ -155,10 +161,11 @@ static void measure(struct load *l)
     double took = (double)(l->now_ns - start_ns) / 1e9;
     cpu_ns = server_cpu_ns(l) - cpu_ns;
     printf("appends=%" PRIu64 "\nseconds=%.3f\nper_second=%.0f\n"
-           "cpu_ns=%" PRIu64 "\np50_us=%.1f\np99_us=%.1f\nfaults=%" PRIu64 "\n",
+           "cpu_ns=%" PRIu64 "\nidle=%.1f\np50_us=%.1f\np99_us=%.1f\n"
+           "faults=%" PRIu64 "\n",
            l->latency.n, took, (double)l->latency.n / took, cpu_ns,
-           latency_us(&l->latency, 0.50), latency_us(&l->latency, 0.99),
-           l->faults);
+           100 * (double)l->idle_ns / 1e9 / took, latency_us(&l->latency, 0.50),
+           latency_us(&l->latency, 0.99), l->faults);
 }
 
 /* The command line. */

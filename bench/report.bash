@@ -59,6 +59,10 @@ pretty() { # NUMBER
     awk -v x="$1" 'BEGIN { printf(x >= 100 ? "%.0f" : "%.4f", x) }'
 }
 
+mebibytes() { # BYTES
+    awk -v b="$1" 'BEGIN { printf "%.1f MiB", b / 1048576 }'
+}
+
 # The median and its spread, as one cell.
 cell() { # KEY
     local -a all
