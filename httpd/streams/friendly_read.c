@@ -40,7 +40,8 @@ static bool read_from(struct exchange *x, struct read_request *want,
     if (!word.at && !request_param(x, STR("burst"), text, sizeof text, &word))
         return false;
     if (!word.at)
-        word = str_from(x->route->config->burst);
+        word = want->waited ? STR("start")
+                            : str_from(x->route->config->burst);
     struct str offset = request_header(&x->req, HEADER_LAST_EVENT_ID);
     if (offset.len > 0) {
         /* The browser knows better than the address that it connects to. */
@@ -147,13 +148,15 @@ static void read_live(struct exchange *x, struct stream *s,
     follow(x, s, &live, type);
 }
 
-static void read_found(struct exchange *x, struct stream *s)
+/* A reader that waited for the stream has missed nothing of it. */
+static void read_found(struct exchange *x, struct stream *s, bool waited)
 {
     struct read_request want;
     if (!request_read(x, &want)) {
         stream_unref(s);
         return;
     }
+    want.waited = waited;
     if (want.live == LIVE_NONE && asks_events(x))
         want.live = LIVE_SSE;
     if (want.live == LIVE_NONE || want.live == LIVE_LONG_POLL) {
@@ -167,7 +170,7 @@ static void read_found(struct exchange *x, struct stream *s)
 static void read_waited(struct exchange *x, struct stream *s)
 {
     if (s)
-        read_found(x, s);
+        read_found(x, s, true);
     else
         response_error(x, 404, "the stream did not come in time");
 }
@@ -202,7 +205,7 @@ void friendly_read(struct exchange *x, struct str name)
     enum registry_result r =
         registry_find(hub_registry(h), name, hub_now_ms(h), &s);
     if (r == REGISTRY_FOUND) {
-        read_found(x, s);
+        read_found(x, s, false);
         return;
     }
     stream_unref(s);

@@ -47,6 +47,7 @@ struct read_request {
     enum read_from from;
     uint64_t pos;
     uint64_t cursor; /* 0: none was sent */
+    bool waited;     /* it came before the stream did */
 };
 
 /* offset, live and cursor. 400 where they are malformed or given twice. */
