@@ -32,7 +32,7 @@ static void thin_out(struct time_marks *t)
 
 static bool make_room(struct time_marks *t)
 {
-    if (t->n < t->cap)
+    if (t->at && t->n < t->cap)
         return true;
     if (t->cap == TIME_MARKS_MAX) {
         thin_out(t);
