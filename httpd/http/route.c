@@ -6,6 +6,8 @@
 #include "httpd/observe/log.h"
 #include "httpd/observe/status.h"
 #include "httpd/sources/lab.h"
+#include "httpd/streams/friendly.h"
+#include "httpd/streams/strict.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -58,6 +60,18 @@ static bool load_tokens(struct route *r, char *ret_error, size_t error_cap)
     return true;
 }
 
+static void (*handler_of(const struct route_config *config))(struct exchange *)
+{
+    if (config->lab)
+        return lab_handle;
+    if (config->status)
+        return status_handle;
+    if (config->streams[0] == '\0')
+        return files_handle;
+    return strcmp(config->streams, "strict") == 0 ? strict_handle
+                                                  : friendly_handle;
+}
+
 /* Picks the handler and opens what it serves from. */
 static bool prepare(struct route *r, const struct route_config *config,
                     char *ret_error, size_t error_cap)
@@ -67,11 +81,9 @@ static bool prepare(struct route *r, const struct route_config *config,
     r->root_fd = -1;
     if (!load_tokens(r, ret_error, error_cap))
         return false;
-    if (config->lab || config->status) {
-        r->handle = config->lab ? lab_handle : status_handle;
+    r->handle = handler_of(config);
+    if (r->handle != files_handle)
         return true;
-    }
-    r->handle = files_handle;
     return open_folder(r, ret_error, error_cap);
 }
 

@@ -101,21 +101,21 @@ static bool read_offset(struct exchange *x, struct read_request *ret)
     struct str offset;
     if (!request_param(x, STR("offset"), text, sizeof text, &offset))
         return false;
-    ret->from = FROM_UNSAID;
+    ret->from = READ_FROM_UNSAID;
     if (!offset.at)
         return true;
     switch (stream_offset_read(offset, &ret->pos)) {
     case OFFSET_AT:
-        ret->from = FROM_POS;
+        ret->from = READ_FROM_POS;
         return true;
     case OFFSET_START:
-        ret->from = FROM_START;
+        ret->from = READ_FROM_START;
         return true;
     case OFFSET_NOW:
-        ret->from = FROM_NOW;
+        ret->from = READ_FROM_NOW;
         return true;
     case OFFSET_BEYOND:
-        ret->from = FROM_BEYOND;
+        ret->from = READ_FROM_BEYOND;
         return true;
     case OFFSET_MALFORMED:
         break;

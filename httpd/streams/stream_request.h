@@ -35,11 +35,11 @@ enum live_mode {
 };
 
 enum read_from {
-    FROM_UNSAID,
-    FROM_START,
-    FROM_NOW,
-    FROM_POS,
-    FROM_BEYOND, /* well-formed, and no position that there could be */
+    READ_FROM_UNSAID,
+    READ_FROM_START,
+    READ_FROM_NOW,
+    READ_FROM_POS,
+    READ_FROM_BEYOND, /* well-formed, and no position that there could be */
 };
 
 struct read_request {

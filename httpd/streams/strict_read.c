@@ -36,10 +36,10 @@ bool resolve_pos(struct exchange *x, struct stream *s,
 {
     struct stream_state now;
     stream_look(s, &now);
-    *ret_pos = want->from == FROM_POS   ? want->pos
-               : want->from == FROM_NOW ? now.tail
-                                        : now.first;
-    if (want->from == FROM_BEYOND || *ret_pos > now.tail) {
+    *ret_pos = want->from == READ_FROM_POS   ? want->pos
+               : want->from == READ_FROM_NOW ? now.tail
+                                             : now.first;
+    if (want->from == READ_FROM_BEYOND || *ret_pos > now.tail) {
         response_begin(x, 410);
         response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
         put_offset(x, "Stream-Earliest-Offset", now.first);
@@ -199,7 +199,7 @@ static void answer_poll(struct exchange *x, struct stream *s,
 
 static bool needs_offset(struct exchange *x, const struct read_request *want)
 {
-    if (want->from != FROM_UNSAID)
+    if (want->from != READ_FROM_UNSAID)
         return false;
     response_error(x, 400,
                    "a live read needs an offset; send offset=-1 or "
@@ -239,7 +239,7 @@ static void catch_up(struct exchange *x, struct stream *s,
 {
     struct span_answer a;
     find_span(x, s, pos, &a);
-    a.now = want->from == FROM_NOW;
+    a.now = want->from == READ_FROM_NOW;
     send_span(x, s, &a, 0);
     stream_unref(s);
 }
