@@ -24,7 +24,7 @@ MAKEFLAGS += --no-print-directory
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-PKGS := libevent_core zlib libconfuse libcrypto
+PKGS := libevent_core zlib libconfuse libcrypto yajl
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
         -Wmissing-prototypes -Werror
@@ -144,7 +144,7 @@ LLHTTP_VERSION := $(if $(LLHTTP_SRC),$(shell awk '/define LLHTTP_VERSION_/ {\
   $(shell pkg-config --modversion libllhttp 2>/dev/null))
 $(BUILD)/httpd/main.o: CPPFLAGS += -DSLUICE_LIBRARIES='"$(call version_of,libevent,libevent_core), \
 llhttp $(LLHTTP_VERSION), $(call version_of,zlib,zlib), \
-$(call version_of,libconfuse,libconfuse)\n"'
+$(call version_of,libconfuse,libconfuse), $(call version_of,libyajl,yajl)\n"'
 
 $(BUILD)/sluice: $(BUILD)/httpd/main.o $(LIBS)
 	@echo "  LINK $@"
@@ -260,7 +260,7 @@ fuzz-programs: $(call bins,$(FUZZ_SRC))
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
 	@echo "  LINK $@"
 	@$(CC) $< -o $@ -fsanitize=fuzzer,address,undefined -pthread $(LDFLAGS) \
-	 $(BUILD)/libparser.a $(BUILD)/libbuffers.a
+	 $(BUILD)/libparser.a $(BUILD)/libbuffers.a $(PKG_LIBS)
 
 # Bench.
 

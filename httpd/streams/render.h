@@ -35,7 +35,7 @@
  *            the input. The input may be cut anywhere.
  * Limits     a step takes at most RENDER_IN_BYTES_MAX of payload and makes at
  *            most RENDER_OUT_BYTES_MAX; short messages are grouped up to
- *            RENDER_GROUP_BYTES of output. out has room for as much.
+ *            RENDER_GROUP_BYTES of output. out may grow by as much.
  * Threads    pure; the time is an argument.
  * Not for    a JSON stream's bytes from the middle of a message, but where a
  *            state says so.
@@ -94,8 +94,8 @@ struct render_input {
 };
 
 /* Renders from the front of the input: appends one step to out and says how
- * many bytes of payload it took, at least one. DONE or NO_MEMORY (nothing was
- * changed); data is not empty. */
+ * many bytes of payload it took, at least one. DONE, NO_MEMORY, FULL; nothing
+ * was changed when it is not DONE. data is not empty. */
 enum flow render_step(const struct render_style *style,
                       struct render_state *state, const struct render_input *in,
                       struct bytes *out, size_t *ret_used);

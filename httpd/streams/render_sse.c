@@ -67,23 +67,25 @@ static void put_base64(struct pen *p, struct str s)
                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
     assert((size_t)(p->end - p->at) >= (s.len + 2) / 3 * 4);
     const unsigned char *in = (const unsigned char *)s.at;
+    char *at = p->at;
     size_t n = 0;
     for (; n + 3 <= s.len; n += 3) {
         unsigned v = (unsigned)in[n] << 16 | (unsigned)in[n + 1] << 8 |
                      (unsigned)in[n + 2];
-        *p->at++ = digits[v >> 18];
-        *p->at++ = digits[v >> 12 & 63];
-        *p->at++ = digits[v >> 6 & 63];
-        *p->at++ = digits[v & 63];
+        *at++ = digits[v >> 18];
+        *at++ = digits[v >> 12 & 63];
+        *at++ = digits[v >> 6 & 63];
+        *at++ = digits[v & 63];
     }
+    p->at = at;
     if (n == s.len)
         return;
     bool two = s.len - n == 2;
     unsigned v = (unsigned)in[n] << 16 | (two ? (unsigned)in[n + 1] << 8 : 0);
-    *p->at++ = digits[v >> 18];
-    *p->at++ = digits[v >> 12 & 63];
-    *p->at++ = two ? digits[v >> 6 & 63] : '=';
-    *p->at++ = '=';
+    char last[4] = {digits[v >> 18], digits[v >> 12 & 63], '=', '='};
+    if (two)
+        last[2] = digits[v >> 6 & 63];
+    pen_put(p, (struct str){last, sizeof last});
 }
 
 /* Whole threes, so that the parts of a message make one text. */
