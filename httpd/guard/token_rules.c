@@ -142,7 +142,8 @@ static const char *read_prefix(struct str prefix, struct token_rule *rule)
     if (!at)
         return out_of_memory;
     memcpy(at, prefix.at, prefix.len);
-    rule->prefix = (struct str){at, prefix.len};
+    rule->prefix.at = at;
+    rule->prefix.len = prefix.len;
     return NULL;
 }
 

@@ -4,9 +4,11 @@
 
 static bool read_back(struct str amount, struct stream_from *ret)
 {
-    char last = amount.len > 0 ? amount.at[amount.len - 1] : '\0';
-    bool time = last == 's' || last == 'h';
     uint64_t n;
+    if (amount.len == 0)
+        return false;
+    char last = amount.at[amount.len - 1];
+    bool time = last == 's' || last == 'h';
     if (time ? !number_read_ms(amount, &n) : !number_read_bytes(amount, &n))
         return false;
     *ret = (struct stream_from){time ? FROM_MS : FROM_BYTES, n};

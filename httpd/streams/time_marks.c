@@ -21,6 +21,7 @@ void time_marks_fini(struct time_marks *t)
 static void thin_out(struct time_marks *t)
 {
     size_t kept = 0;
+    assert(t->at);
     for (size_t i = 0; i < t->n; i += 2) {
         size_t last = i + 1 < t->n ? i + 1 : i;
         t->at[kept] = t->at[i];
@@ -50,13 +51,14 @@ static bool make_room(struct time_marks *t)
 void time_marks_add(struct time_marks *t, uint64_t now_ms, uint64_t pos)
 {
     struct time_mark *last = t->n > 0 ? &t->at[t->n - 1] : NULL;
+    bool due = !last || now_ms >= last->ms + t->interval_ms;
     t->last_ms = now_ms;
-    if (last && now_ms < last->ms + t->interval_ms)
-        last->last_ms = now_ms;
-    else if (make_room(t))
+    if (due && make_room(t)) {
+        assert(t->at);
         t->at[t->n++] = (struct time_mark){now_ms, now_ms, pos};
-    else if (last)
+    } else if (last) {
         last->last_ms = now_ms;
+    }
 }
 
 uint64_t time_marks_pos(const struct time_marks *t, uint64_t ms, uint64_t tail)

@@ -99,7 +99,7 @@ static void folder_that_is_not_there_ends_what_was_prepared(void **state)
     temp_folder_write(&p->folder, "tokens", "read public news\n");
     p->routes[0] = p->routes[1];
     p->routes[1] = (struct route_config){
-        .prefix = "/", .files = p->tokens, .tokens = p->tokens};
+        .prefix = "/", .files = p->tokens, .streams = "", .tokens = p->tokens};
     assert_false(init(p));
     assert_non_null(strstr(p->error, "route \"/\": files \""));
     assert_non_null(strstr(p->error, "Not a directory"));
