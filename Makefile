@@ -94,18 +94,20 @@ CHECKER_SRC := $(filter-out $(MODEL_SRC),$(wildcard tests/model/*.c))
 WIRE_SRC    := $(wildcard tests/wire/test_*.c)
 CURL_TESTS  := $(wildcard tests/curl/test_*.sh) \
                $(wildcard tests/examples/test_*.sh) \
-               $(wildcard tests/torture/test_*.sh)
+               $(wildcard tests/torture/test_*.sh) \
+               $(wildcard tests/conformance/test_*.sh)
 EXAMPLE_SRC := $(wildcard buffers/examples/*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC   := $(wildcard bench/*.c)
 QUEUES_SRC  := $(wildcard bench/queues/*.c)
 TRACE_SRC   := $(wildcard bench/trace/*.c)
+CLIENT_SRC  := $(wildcard bench/client/*.c)
 PRELOAD_SRC := $(wildcard bench/preload/*.c)
 
 LIB_SRC := $(BUFFERS_SRC) $(PARSER_SRC) $(HTTPD_SRC)
 OUR_SRC := $(LIB_SRC) httpd/main.c $(SUPPORT_SRC) $(UNIT_SRC) $(TORTURE_SRC) \
            $(WIRE_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(QUEUES_SRC) $(TRACE_SRC) \
-           $(MODEL_SRC) $(CHECKER_SRC) $(EXAMPLE_SRC) $(APART_SRC) \
+           $(CLIENT_SRC) $(MODEL_SRC) $(CHECKER_SRC) $(EXAMPLE_SRC) $(APART_SRC) \
            $(PRELOAD_SRC)
 OUR_H   := $(sort $(shell find buffers parser httpd tests bench -name '*.h'))
 
@@ -266,6 +268,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
 
 $(BUILD)/bench/buffers: $(call objs,$(QUEUES_SRC))
 $(BUILD)/bench/pools: $(call objs,$(TRACE_SRC))
+$(BUILD)/bench/fanout_load $(BUILD)/bench/append_load \
+ $(BUILD)/bench/flood_load: $(call objs,$(CLIENT_SRC))
 # Optimised as a whole, as the server is that the pools serve.
 $(BUILD)/bench/pools: BENCH_LTO := $(LTO_LDFLAGS)
 

@@ -42,10 +42,6 @@ kernel_bytes() {
         if ($i == "mem") printf "%.0f\n", $(i + 1) * 4096 }' /proc/net/sockstat
 }
 
-mebibytes() { # BYTES
-    awk -v b="$1" 'BEGIN { printf "%.1f MiB", b / 1048576 }'
-}
-
 memory_case() { # SERVER MODE PATH COUNT LIMIT
     local before with each verdict kernel held open
     progress "memory: $2, $1"

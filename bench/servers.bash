@@ -3,7 +3,8 @@
 # Sets   pid[NAME] and address[NAME] for sluice, nginx and nginx-copy (one
 #        nginx process, two ports).
 # Uses   $work (its temporary folder), $root (the files), $sluice, $nginx,
-#        $server_cpu, $null.
+#        $server_cpu, $null; $sluice_template and $nginx_template in place of
+#        sluice.conf and nginx.conf when they are set.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 declare -A pid address
@@ -49,7 +50,7 @@ try_nginx() { # NAME FOLDER
     port=$(random_port)
     copy_port=$((port + 1))
     mkdir -p "$2"
-    fill_in "$bench/nginx.conf" "DIR=$2" "ROOT=$root" "PORT=$port" \
+    fill_in "${nginx_template:-$bench/nginx.conf}" "DIR=$2" "ROOT=$root" "PORT=$port" \
         "COPY_PORT=$copy_port" >"$2/nginx.conf"
     taskset -c "$server_cpu" "$nginx" -p "$2/" -e "$2/nginx.err" \
         -c "$2/nginx.conf" 2>"$2/stderr" </dev/null &
@@ -75,27 +76,36 @@ start_nginx() { # NAME
     cannot "nginx does not start"
 }
 
+# For a program that says where it listens, as Sluice does.
+start_listening() { # NAME COMMAND…
+    local i line name=$1
+    shift
+    : >"$work/$name.out"
+    taskset -c "$server_cpu" "$@" >"$work/$name.out" 2>"$work/$name.err" \
+        </dev/null &
+    pid[$name]=$!
+    started+=("$!")
+    for ((i = 0; i < start_wait_tenths_max; i++)); do
+        line=$(grep -m1 '^listening on http://' "$work/$name.out")
+        address[$name]=${line#listening on http://}
+        address[$name]=${address[$name]%/}
+        [[ -z $line ]] || return 0
+        kill -0 "${pid[$name]}" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$work/$name.err" >&2
+    cannot "$name does not start"
+}
+
 start_sluice() {
-    local i line
     if ((null)); then
         start_nginx sluice
         return
     fi
-    fill_in "$bench/sluice.conf" "ROOT=$root" >"$work/sluice.conf"
-    : >"$work/sluice.out"
-    taskset -c "$server_cpu" "$sluice" serve -c "$work/sluice.conf" \
-        >"$work/sluice.out" 2>"$work/sluice.err" </dev/null &
-    pid[sluice]=$!
-    started+=("$!")
-    for ((i = 0; i < start_wait_tenths_max; i++)); do
-        line=$(grep -m1 '^listening on http://' "$work/sluice.out")
-        address[sluice]=${line#listening on http://}
-        address[sluice]=${address[sluice]%/}
-        [[ -n $line ]] && answers "${address[sluice]}" && return 0
-        sleep 0.1
-    done
-    cat "$work/sluice.err" >&2
-    cannot "Sluice does not start"
+    fill_in "${sluice_template:-$bench/sluice.conf}" "ROOT=$root" \
+        >"$work/sluice.conf"
+    start_listening sluice "$sluice" serve -c "$work/sluice.conf"
+    answers "${address[sluice]}" || cannot "Sluice does not answer"
 }
 
 # Processor time of all threads in nanoseconds. Exact when the process sleeps:

@@ -36,10 +36,6 @@ declare -A target=([small]="≥ 1.40" [small8]="≥ 1.40" [small128]="≥ 1.40"
 # What the rounds gave, by "case server".
 declare -A figures busy p99 faults
 
-value_of() { # KEY, in the load's key=value lines on stdin
-    awk -F= -v key="$1" '$1 == key { print $2 }'
-}
-
 # One round: the load's lines, and the server's time while it ran.
 measure() { # CASE SERVER
     local key="$1 $2" words before after out
@@ -71,23 +67,6 @@ record() { # KEY NANOSECONDS LINES
     p99[$1]+=" $(value_of p99_us <<<"$3")"
 }
 
-calc() { # EXPRESSION
-    awk "BEGIN { printf \"%.6g\\n\", $1 }"
-}
-
-quantile() { # median|min|max NUMBER…
-    local which=$1
-    shift
-    printf '%s\n' "$@" | sort -g | awk -v which="$which" '
-        { v[NR] = $1 }
-        END {
-            if (NR == 0) print "nan"
-            else if (which == "min") print v[1]
-            else if (which == "max") print v[NR]
-            else print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2
-        }'
-}
-
 run_case() { # CASE
     local round server order
     for ((round = 1; round <= rounds; round++)); do
@@ -99,36 +78,6 @@ run_case() { # CASE
         done
     done
     progress ""
-}
-
-pretty() { # NUMBER
-    awk -v x="$1" 'BEGIN { printf(x >= 100 ? "%.0f" : "%.4f", x) }'
-}
-
-# The median and its spread, as one cell.
-cell() { # KEY
-    local -a all
-    read -ra all <<<"${figures[$1]:-}"
-    ((${#all[@]})) || { echo "none"; return; }
-    printf '%s [%s … %s]' "$(pretty "$(quantile median "${all[@]}")")" \
-        "$(pretty "$(quantile min "${all[@]}")")" \
-        "$(pretty "$(quantile max "${all[@]}")")"
-}
-
-median_of() { # NUMBERS, one word list
-    local -a all
-    read -ra all <<<"$1"
-    quantile median "${all[@]}"
-}
-
-mark() { # RATIO TARGET
-    local sign=${2%% *} limit=${2##* }
-    if awk -v r="$1" -v t="$limit" -v sign="$sign" \
-        'BEGIN { exit !(sign == "≥" ? r >= t : r <= t) }'; then
-        echo "met"
-    else
-        echo "MISSED"
-    fi
 }
 
 row() { # CASE RIVAL

@@ -7,7 +7,7 @@
 /* Sixteenths of the limit that a class leaves to those before it. */
 static const uint64_t left_free[BUDGET_CLASSES] = {
     [BUDGET_VITAL] = 0, [BUDGET_LEAVING] = 0, [BUDGET_ACCEPTED] = 1,
-    [BUDGET_NEW] = 2,   [BUDGET_CACHE] = 4,
+    [BUDGET_NEW] = 2,   [BUDGET_STREAM] = 3,  [BUDGET_CACHE] = 4,
 };
 
 static uint64_t read_now(const _Atomic uint64_t *at)
@@ -131,7 +131,7 @@ const char *budget_class_name(enum budget_class c)
     static const char *const names[BUDGET_CLASSES] = {
         [BUDGET_VITAL] = "vital",       [BUDGET_LEAVING] = "leaving",
         [BUDGET_ACCEPTED] = "accepted", [BUDGET_NEW] = "new",
-        [BUDGET_CACHE] = "cache",
+        [BUDGET_STREAM] = "stream",     [BUDGET_CACHE] = "cache",
     };
     assert(c < BUDGET_CLASSES);
     return names[c];

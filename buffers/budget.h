@@ -1,13 +1,13 @@
 /* budget.h - one bound for the memory of the whole process, with precedence.
  *
- *      0 ....... cache ....... new ....... accepted ....... limit
- *               12/16         14/16         15/16            all
+ *      0 ..... cache ..... stream ..... new ..... accepted ..... limit
+ *             12/16      13/16       14/16      15/16          all
  *
- * When memory grows short, caches stop growing first, then new connections
- * are refused, then accepted requests; what lets data leave is granted to the
- * last byte, because only that frees memory. To say no takes memory, too, and
- * so does the operator's look at what is wrong: vital grants go on up to
- * BUDGET_VITAL_BYTES when nothing is left.
+ * When memory grows short, caches stop growing first, then streams, then new
+ * connections are refused, then accepted requests; what lets data leave is
+ * granted to the last byte, because only that frees memory. To say no takes
+ * memory, too, and so does the operator's look at what is wrong: vital grants
+ * go on up to BUDGET_VITAL_BYTES when nothing is left.
  *
  * Promise    no grant but those takes used beyond limit; a grant is all or
  *            nothing.
@@ -30,6 +30,7 @@ enum budget_class {
     BUDGET_LEAVING,  /* write queues, and what is read to fill them */
     BUDGET_ACCEPTED, /* a request that has begun */
     BUDGET_NEW,      /* a connection that is about to be accepted */
+    BUDGET_STREAM,   /* what is kept for readers to come */
     BUDGET_CACHE,    /* what could be made again */
     BUDGET_CLASSES,
 };

@@ -80,3 +80,19 @@ bool socket_fill(int fd, struct socket_fill *ret_fill)
     fill_tcp(fd, ret_fill);
     return true;
 }
+
+bool socket_set_user_timeout(int fd, uint64_t ms)
+{
+    unsigned value = ms > INT_MAX ? INT_MAX : (unsigned)ms;
+    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value,
+                      sizeof value) == 0;
+}
+
+bool socket_set_keepalive(int fd, uint64_t idle_ms)
+{
+    int on = 1;
+    uint64_t seconds = idle_ms / 1000 > 0 ? idle_ms / 1000 : 1;
+    return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+           set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) &&
+           set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+}

@@ -48,6 +48,14 @@ bool socket_buffer_get(int fd, enum socket_direction d, uint64_t *ret_bytes);
 /* TCP_NOTSENT_LOWAT; 0 gives it back to the system's default. */
 bool socket_unsent_limit_set(int fd, uint64_t bytes);
 
+/* TCP_USER_TIMEOUT: how long written bytes may stay unacknowledged, a closed
+ * window among that, before the connection is given up; 0: the system's. */
+bool socket_set_user_timeout(int fd, uint64_t ms);
+
+/* Probes a connection that is silent for so long (whole seconds), so that a
+ * peer that went without a word is found: SO_KEEPALIVE, tcp(7). */
+bool socket_set_keepalive(int fd, uint64_t idle_ms);
+
 /* Bytes written and not acknowledged: SIOCOUTQ alone, for frequent use. */
 bool socket_unacknowledged(int fd, uint64_t *ret_bytes);
 

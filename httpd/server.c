@@ -15,6 +15,8 @@
 #include "httpd/observe/access_log.h"
 #include "httpd/observe/inventory.h"
 #include "httpd/observe/log.h"
+#include "httpd/streams/registry.h"
+#include "httpd/streams/stream_gauges.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,6 +47,8 @@ struct server {
     struct budget budget;
     struct inventory *inventory;
     struct io_pool *io_pool;
+    struct registry *registry;
+    struct stream_gauges *stream_gauges;
     struct conn_count *conn_count;
     struct worker *workers[WORKERS_MAX];
     struct thread threads[WORKERS_MAX]; /* the first stays unused */
@@ -176,7 +180,8 @@ static bool build_shared(struct server *s, size_t connections_max)
     if (s->inventory)
         s->io_pool =
             io_pool_new(config->io_threads, inventory_monitor(s->inventory));
-    return s->inventory && s->conn_count && s->io_pool;
+    s->registry = registry_new(&s->budget, config->streams_max);
+    return s->inventory && s->conn_count && s->io_pool && s->registry;
 }
 
 static bool build_worker(struct server *s, const struct worker_share *share)
@@ -203,6 +208,7 @@ static bool build(struct server *s)
         .conn_count = s->conn_count,
         .budget = &s->budget,
         .io_pool = s->io_pool,
+        .registry = s->registry,
     };
     while (s->workers_n < n) {
         if (!build_worker(s, &share)) {
@@ -210,7 +216,10 @@ static bool build(struct server *s)
             return false;
         }
     }
-    return true;
+    s->stream_gauges =
+        stream_gauges_new(inventory_monitor(s->inventory), s->registry,
+                          &s->budget, s->workers, s->workers_n);
+    return s->stream_gauges != NULL;
 }
 
 /* The first worker binds for itself alone, which finds out whether the address
@@ -350,6 +359,12 @@ static void tear_down(struct server *s, int exit_code)
         pthread_join(s->threads[i].id, NULL);
     if (s->io_pool && !io_pool_stop(s->io_pool, IO_STOP_MS))
         leave_hanging(s, exit_code);
+    stream_gauges_free(s->stream_gauges);
+    s->stream_gauges = NULL;
+    for (size_t i = 0; i < s->workers_n; i++)
+        worker_stop(s->workers[i]);
+    if (s->registry)
+        registry_drop_all(s->registry);
     while (s->workers_n > 0) {
         struct worker *w = s->workers[--s->workers_n];
         inventory_remove_worker(s->inventory, w);
@@ -358,6 +373,8 @@ static void tear_down(struct server *s, int exit_code)
     io_pool_free(s->io_pool);
     inventory_free(s->inventory);
     conn_count_free(s->conn_count);
+    registry_free(s->registry);
+    s->registry = NULL;
 }
 
 int server_run(struct server *s)

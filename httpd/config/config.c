@@ -1,6 +1,7 @@
 #include "httpd/config/config_build.h"
 
 #include "buffers/str.h"
+#include "httpd/config/config_streams.h"
 #include "httpd/config/directive.h"
 #include "parser/number.h"
 
@@ -94,21 +95,22 @@ const char *config_route_fault(const char *prefix,
 {
     assert(prefix);
     bool files = route->files && route->files[0] != '\0';
-    int handlers = files + route->lab + route->status;
+    bool streams = route->streams && route->streams[0] != '\0';
+    int handlers = files + route->lab + route->status + streams;
     if (!prefix_is_sound(prefix))
         return "is no prefix; it begins and ends with '/' and is plain "
                "between, like \"/docs/\"";
     if (handlers == 0)
-        return "has no handler; give it files = \"FOLDER\", lab = true or "
-               "status = true";
+        return "has no handler; give it files = \"FOLDER\", lab = true, "
+               "status = true or streams = \"strict\"";
     if (handlers > 1)
-        return "has two handlers; keep one of files, lab and status";
+        return "has two handlers; keep one of files, lab, status and streams";
     if (route->queue_low > route->queue_high)
         return "has queue_low above queue_high; make it smaller";
     if (!field_is_sound(route->cache_control))
         return "has a cache_control that is no field value; printable ASCII, "
                "1024 bytes at most";
-    return NULL;
+    return config_streams_fault(route);
 }
 
 const char *config_server_fault(const struct config *config)
@@ -177,7 +179,8 @@ static bool resolve_all(struct config *config, const char *folder)
     if (!resolve(folder, &config->mime_types))
         return false;
     for (size_t i = 0; i < config->routes_n; i++) {
-        if (!resolve(folder, &config->routes[i].files))
+        if (!resolve(folder, &config->routes[i].files) ||
+            !resolve(folder, &config->routes[i].tokens))
             return false;
     }
     return true;

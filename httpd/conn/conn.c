@@ -53,7 +53,8 @@ static void dismiss(struct worker *w, uint64_t key)
 static bool cut_off(const struct conn *c)
 {
     const struct exchange *x = c->x;
-    return !write_queue_empty(&c->out) || (x && x->head_sent && !x->finished);
+    return !write_queue_empty(&c->out) || c->follower ||
+           (x && x->head_sent && !x->finished);
 }
 
 void conn_drop_read_ahead(struct conn *c)
@@ -76,6 +77,7 @@ static void conn_free(struct conn *c)
     io_watch_stop(&c->io);
     worker_unready(w, &c->ready);
     conn_log_close(c);
+    conn_stop_follower(c);
     if (c->x) {
         conn_log_access(c, c->out.len + c->out.file_len);
         worker_exchange_put(w, c->x);
@@ -122,7 +124,7 @@ static void stash(struct conn *c)
 
 static void flush(struct conn *c)
 {
-    if (write_queue_empty(&c->out) || !c->writable)
+    if (write_queue_empty(&c->out) || !c->outlet.writable)
         return;
     uint64_t sent;
     enum flow r = sink_flush(&c->sink, &c->out, &sent);
@@ -133,7 +135,7 @@ static void flush(struct conn *c)
     if (write_queue_empty(&c->out))
         c->writing.since_ms = 0;
     if (r == FLOW_AGAIN) {
-        c->writable = false;
+        c->outlet.writable = false;
     } else if (r == FLOW_END) {
         conn_close(c, CLOSE_FILE_SHRANK);
     } else if (r == FLOW_FAILED) {
@@ -156,9 +158,10 @@ static bool run_steps(struct conn *c)
 static bool goes_on(struct conn *c)
 {
     bool empty = write_queue_empty(&c->out);
-    bool flushes = !empty && c->writable && !cold_read_waits(&c->cold);
+    bool flushes = !empty && c->outlet.writable && !cold_read_waits(&c->cold);
     bool flushed = empty && c->state == CONN_FLUSH;
-    bool pulls = c->pull_again && write_queue_low(&c->out);
+    bool pulls = (c->pull_again && write_queue_low(&c->out)) ||
+                 (c->pull_when_empty && empty);
     bool reads = (c->readable || c->read_ahead.len > 0) && conn_wants_read(c);
     return flushes || flushed || pulls || reads;
 }
@@ -200,7 +203,7 @@ static void on_change(unsigned edges, void *arg)
             look_for_reset(c);
     }
     if (edges & IO_WRITABLE)
-        c->writable = true;
+        c->outlet.writable = true;
     if (edges & IO_CLOSED)
         c->half_closed = true;
     turn(c);
@@ -226,7 +229,12 @@ static struct conn *conn_new(struct worker *w, int fd,
     memcpy(&c->peer, peer, sizeof c->peer);
     write_queue_init(&c->out, &w->pool, QUEUE_HIGH_BYTES, QUEUE_LOW_BYTES);
     bytes_init(&c->read_ahead, w->read_buffer_bytes);
-    c->writable = true;
+    c->outlet = (struct outlet){.ops = &conn_outlet_ops,
+                                .worker = w,
+                                .out = &c->out,
+                                .sink = &c->sink,
+                                .fd = fd,
+                                .writable = true};
     c->next = w->conns;
     c->link = &w->conns;
     if (c->next)

@@ -1,7 +1,8 @@
 /* conn.h - one socket: its state, its queue, and when it ends.
  *
  *      accept -> IDLE -> HEAD -> EXCHANGE -> FLUSH -> IDLE ...
- *                                              '---> LINGER -> gone
+ *                                   |          '---> LINGER -> gone
+ *                                   '-> FOLLOW -> FLUSH
  *
  * An event runs one turn: the steps of conn_state.def until none can go on,
  * one flush, and then whether to go on without another event is computed from
@@ -24,6 +25,7 @@
 #include "buffers/write_queue.h"
 #include "httpd/conn/cold_read.h"
 #include "httpd/conn/sink.h"
+#include "httpd/http/follower.h"
 #include "httpd/loop/io_watch.h"
 #include "httpd/loop/worker.h"
 
@@ -64,6 +66,10 @@ struct conn {
     const struct route *tuned; /* whose socket options are set */
     struct sink sink;
     struct write_queue out;
+    struct outlet outlet;
+    const struct follower_ops *follower; /* in FOLLOW, or NULL */
+    void *follower_self;
+    uint64_t follow_base;    /* bytes that were sent or queued before */
     struct cold_read cold;   /* of the file range at the queue's head */
     struct bytes read_ahead; /* read, but not its turn yet */
     size_t read_ahead_used;  /* its first bytes, used already */
@@ -77,9 +83,9 @@ struct conn {
     size_t lingered_bytes;
     bool readable;            /* the socket may have bytes, or its end */
     bool may_read;            /* this turn has not read yet */
-    bool writable;            /* the socket is not known to be full */
     bool keep_alive;          /* after the queue is flushed */
     bool pull_again;          /* the source has more as soon as there is room */
+    bool pull_when_empty;     /* the follower has, once all has left */
     bool above_high;          /* the source waits for the low mark */
     bool half_closed;         /* the peer has shut down its side */
     bool admitted;            /* counted in conn_count */
@@ -87,6 +93,7 @@ struct conn {
     bool short_of_memory;     /* only the operator's routes are served */
     bool starved;             /* the source waits for memory */
     bool reset;               /* end by RST */
+    bool told;                /* why it ends is in the log */
     struct sockaddr_in6 peer; /* or a sockaddr_in */
     struct ready ready;
     struct io_watch io;
@@ -113,6 +120,32 @@ void conn_enter(struct conn *c, enum conn_state state);
 
 /* What was read ahead is used up, or not wanted any more. */
 void conn_drop_read_ahead(struct conn *c);
+
+/* Takes over what x was given to go on with. */
+void conn_follow(struct conn *c);
+
+/* Stops the follower, if there is one. */
+void conn_stop_follower(struct conn *c);
+
+extern const struct outlet_ops conn_outlet_ops;
+
+/* Bytes that left, by the queue or past it. */
+static inline uint64_t conn_sent_bytes(const struct conn *c)
+{
+    return c->out_bytes + c->outlet.direct_bytes;
+}
+
+/* The parts of a step that reads, or pulls. */
+
+/* What comes from the peer, for the state that wants it: first what was read
+ * ahead, then at most one read a turn. True: c->in holds something. */
+bool conn_take_input(struct conn *c, size_t bytes_max);
+
+/* n bytes of c->in are used. */
+void conn_used_input(struct conn *c, size_t n);
+
+/* Whether what waits for room or memory may be asked for more. */
+bool conn_may_pull(struct conn *c);
 
 /* Whether the state wants bytes from the peer. */
 bool conn_wants_read(struct conn *c);

@@ -31,9 +31,10 @@ static bool too_slow(struct rate_window *window, uint64_t bytes,
 static uint64_t acknowledged(const struct conn *c)
 {
     uint64_t held;
+    uint64_t sent = conn_sent_bytes(c);
     if (!socket_unacknowledged(c->sink.fd, &held))
-        return c->out_bytes;
-    return held < c->out_bytes ? c->out_bytes - held : 0;
+        return sent;
+    return held < sent ? sent - held : 0;
 }
 
 static void check_reader(struct conn *c)
@@ -56,7 +57,7 @@ static void check_reader(struct conn *c)
 static void check_body(struct conn *c)
 {
     const struct config *config = c->worker->config;
-    if (c->x->req.body_done || !conn_wants_read(c)) {
+    if (c->x->req.body_done || c->x->body_pauses || !conn_wants_read(c)) {
         c->reading.since_ms = 0;
         return;
     }
@@ -78,8 +79,10 @@ static void check_body(struct conn *c)
 static void check_half_closed(struct conn *c)
 {
     uint64_t last_ms = c->out_ms > c->since_ms ? c->out_ms : c->since_ms;
+    if (last_ms < c->outlet.direct_ms)
+        last_ms = c->outlet.direct_ms;
     bool rests = write_queue_empty(&c->out) || cold_read_waits(&c->cold);
-    if (!c->half_closed || !rests || acknowledged(c) < c->out_bytes)
+    if (!c->half_closed || !rests || acknowledged(c) < conn_sent_bytes(c))
         return;
     if (c->worker->now_ms - last_ms >= HALF_CLOSED_MS)
         conn_close(c, CLOSE_PEER_CLOSED);
@@ -128,6 +131,11 @@ void conn_check_deadline(struct conn *c)
         break;
     case CONN_EXCHANGE:
         check_body(c);
+        check_reader(c);
+        check_half_closed(c);
+        break;
+    case CONN_FOLLOW:
+        c->follower->tick(c->follower_self, c->worker->now_ms);
         check_reader(c);
         check_half_closed(c);
         break;

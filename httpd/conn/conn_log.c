@@ -51,11 +51,21 @@ void conn_log_refusal(struct conn *c, int status, const char *text)
     log_line(LOG_WARN, "%s %d %s", peer, status, text);
 }
 
+void conn_log_note(struct conn *c, const char *text)
+{
+    char peer[CONN_PEER_BYTES];
+    if (!may_log(c->worker))
+        return;
+    peer_write(c, peer);
+    log_line(LOG_WARN, "%s %s", peer, text);
+}
+
 static bool ended_well(enum close_reason reason)
 {
     switch (reason) {
     case CLOSE_BODY_TOO_SLOW:
     case CLOSE_READER_TOO_SLOW:
+    case CLOSE_LAGGED:
     case CLOSE_BROKEN:
     case CLOSE_FILE_SHRANK:
     case CLOSE_NO_MEMORY:
@@ -68,7 +78,7 @@ static bool ended_well(enum close_reason reason)
 void conn_log_close(struct conn *c)
 {
     char peer[CONN_PEER_BYTES];
-    if (ended_well(c->closing) || !may_log(c->worker))
+    if (ended_well(c->closing) || c->told || !may_log(c->worker))
         return;
     peer_write(c, peer);
     log_line(LOG_WARN, "%s %s: %s", peer, reasons[c->closing].word,

@@ -13,6 +13,7 @@
 #define CONN_LOG_LINES_MAX 20u
 
 void conn_log_refusal(struct conn *c, int status, const char *text);
+void conn_log_note(struct conn *c, const char *text);
 void conn_log_close(struct conn *c);
 
 /* One access log line for the exchange; unsent bytes of what it queued have

@@ -59,9 +59,7 @@ static bool read_some(struct conn *c, size_t bytes_max)
     return false;
 }
 
-/* What comes from the peer, for the state that wants it: first what was read
- * ahead, then at most one read a turn. True: c->in holds something. */
-static bool take_input(struct conn *c, size_t bytes_max)
+bool conn_take_input(struct conn *c, size_t bytes_max)
 {
     if (c->in.len > 0)
         return true;
@@ -72,7 +70,7 @@ static bool take_input(struct conn *c, size_t bytes_max)
     return c->readable && c->may_read && read_some(c, bytes_max);
 }
 
-static void used_input(struct conn *c, size_t n)
+void conn_used_input(struct conn *c, size_t n)
 {
     c->in = str_skip(c->in, n);
     if (c->read_ahead.len == 0)
@@ -103,9 +101,16 @@ static bool from_loopback(const struct exchange *x)
     return is_loopback(&c->peer);
 }
 
+static struct outlet *outlet(struct exchange *x)
+{
+    struct conn *c = x->carrier;
+    return &c->outlet;
+}
+
 static const struct carrier_ops carrier_ops = {
     .wake = wake,
     .from_loopback = from_loopback,
+    .outlet = outlet,
 };
 
 static bool attach_exchange(struct conn *c)
@@ -138,7 +143,7 @@ bool step_idle(struct conn *c)
     assert(!c->x);
     if (c->worker->draining)
         return leave_idle(c);
-    if (!take_input(c, READ_HEAD_BYTES))
+    if (!conn_take_input(c, READ_HEAD_BYTES))
         return false;
     if (!attach_exchange(c)) {
         conn_close(c, CLOSE_NO_MEMORY);
@@ -247,10 +252,10 @@ bool step_head(struct conn *c)
 {
     struct exchange *x = c->x;
     size_t used = 0;
-    if (!take_input(c, READ_HEAD_BYTES))
+    if (!conn_take_input(c, READ_HEAD_BYTES))
         return false;
     enum flow r = request_feed_head(&x->req, c->in.at, c->in.len, &used);
-    used_input(c, used);
+    conn_used_input(c, used);
     switch (r) {
     case FLOW_AGAIN:
         return false;
@@ -277,11 +282,11 @@ static void read_body(struct conn *c)
     size_t room = exchange_body_room(x);
     size_t size = knob_value(&c->worker->read_size);
     size_t want = room < size ? room : size;
-    if (room == 0 || !take_input(c, want))
+    if (room == 0 || !conn_take_input(c, want))
         return;
     size_t used = 0;
     enum flow r = exchange_feed_body(x, c->in.at, c->in.len, &used);
-    used_input(c, used);
+    conn_used_input(c, used);
     if (r == FLOW_FAILED && x->req.verdict.status)
         conn_log_refusal(c, x->req.verdict.status, x->req.verdict.text);
 }
@@ -300,6 +305,10 @@ static void complete(struct conn *c)
     c->pull_again = false;
     c->starved = false;
     c->reading.since_ms = 0;
+    if (c->x->follower) {
+        conn_follow(c);
+        return;
+    }
     conn_enter(c, CONN_FLUSH);
     if (!c->worker->access_log || c->out.file_len == 0)
         end_exchange(c);
@@ -322,13 +331,14 @@ static bool give_up(struct conn *c)
  * sweep. What leaves from a file needs none. */
 static bool starves(const struct conn *c)
 {
-    const struct source_ops *source = c->x->source;
-    return source && !source->file_backed && c->out.budget == BUDGET_LEAVING &&
+    const struct source_ops *source = c->follower ? NULL : c->x->source;
+    return (c->follower || (source && !source->file_backed)) &&
+           c->out.budget == BUDGET_LEAVING &&
            budget_short(c->worker->budget, BUDGET_ACCEPTED);
 }
 
 /* A source that was stopped by the high mark rests until the low one. */
-static bool may_pull(struct conn *c)
+bool conn_may_pull(struct conn *c)
 {
     c->starved = starves(c);
     if (c->starved)
@@ -352,7 +362,7 @@ bool step_exchange(struct conn *c)
     enum flow r = FLOW_DONE;
     if (x->broken)
         r = FLOW_FAILED;
-    else if (may_pull(c))
+    else if (conn_may_pull(c))
         r = exchange_pump(x);
     c->pull_again = r == FLOW_DONE && exchange_has_source(x) && !c->starved;
     if (r == FLOW_FAILED)
@@ -386,10 +396,10 @@ bool step_flush(struct conn *c)
 
 bool step_linger(struct conn *c)
 {
-    if (!take_input(c, READ_BODY_BYTES))
+    if (!conn_take_input(c, READ_BODY_BYTES))
         return false;
     c->lingered_bytes += c->in.len;
-    used_input(c, c->in.len);
+    conn_used_input(c, c->in.len);
     if (c->lingered_bytes > LINGER_BYTES_MAX)
         conn_close(c, CLOSE_LINGER_END);
     return c->read_ahead.len > 0;
@@ -404,6 +414,9 @@ bool conn_wants_read(struct conn *c)
         return true;
     case CONN_EXCHANGE:
         return !c->x->req.body_done && exchange_body_room(c->x) > 0;
+    case CONN_FOLLOW:
+        return c->follower && c->follower->room &&
+               c->follower->room(c->follower_self) > 0;
     case CONN_FLUSH:
         return false;
     }

@@ -2,6 +2,7 @@
 
 #include "buffers/budget_purse.h"
 #include "httpd/config/config.h"
+#include "httpd/http/follower.h"
 #include "httpd/http/gzip_filter.h"
 #include "httpd/http/response.h"
 #include "httpd/limits.h"
@@ -53,6 +54,14 @@ static void stop_source(struct exchange *x)
         ops->stop(x->source_self);
 }
 
+static void stop_follower(struct exchange *x)
+{
+    const struct follower_ops *ops = x->follower;
+    x->follower = NULL;
+    if (ops)
+        ops->stop(x->follower_self);
+}
+
 static void stop_body(struct exchange *x)
 {
     const struct body_ops *ops = x->body;
@@ -98,6 +107,7 @@ void exchange_reset(struct exchange *x)
     assert(x->magic == EXCHANGE_MAGIC);
     stop_body(x);
     stop_source(x);
+    stop_follower(x);
     gzip_filter_free(x->gzip);
     x->gzip = NULL;
     x->gzip_bytes = 0;
@@ -110,6 +120,7 @@ void exchange_reset(struct exchange *x)
     x->carrier = NULL;
     x->out = NULL;
     x->status = 0;
+    x->body_pauses = false;
     x->continue_wanted = false;
     x->head_sent = false;
     x->finished = false;
@@ -117,6 +128,7 @@ void exchange_reset(struct exchange *x)
     x->length_known = false;
     x->failure = FAILURE_RESET;
     x->sent = 0;
+    x->always = (struct str){0};
 }
 
 size_t exchange_room(const struct exchange *x)
@@ -258,9 +270,10 @@ static enum flow pull_deferred(struct exchange *x)
     void *self = x->source_self;
     x->source = NULL;
     enum flow r = ops->pull(self, x);
-    if (x->head_sent || x->broken || r == FLOW_FAILED) {
+    if (x->head_sent || x->source || x->broken || r == FLOW_FAILED) {
+        bool goes_on = (x->head_sent || x->source) && !x->broken;
         ops->stop(self);
-        return x->head_sent && !x->broken ? FLOW_DONE : FLOW_FAILED;
+        return goes_on ? FLOW_DONE : FLOW_FAILED;
     }
     assert(r == FLOW_AGAIN);
     x->source = ops;

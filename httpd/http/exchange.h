@@ -24,7 +24,9 @@
 #include <stdint.h>
 
 struct exchange;
+struct follower_ops;
 struct gzip_filter;
+struct outlet;
 struct route;
 struct worker;
 
@@ -85,6 +87,9 @@ struct carrier_ops {
 
     /* Whether the client is on this machine. */
     bool (*from_loopback)(const struct exchange *x);
+
+    /* The connection's way out, for a follower. */
+    struct outlet *(*outlet)(struct exchange *x);
 };
 
 #define EXCHANGE_MAGIC 0x5c11ce01u
@@ -110,15 +115,19 @@ struct exchange {
     uint8_t failure;          /* enum failure */
     uint64_t length;          /* declared body bytes, when length_known */
     uint64_t sent;            /* body bytes pushed, before chunk framing */
+    struct str always;        /* lines that every answer has; a literal */
     struct bytes trailers;    /* "Name: value\r\n" lines for the last chunk */
     struct gzip_filter *gzip; /* between source and queue, or NULL */
     uint64_t gzip_bytes;      /* pushed into it */
 
     const struct source_ops *source;
     void *source_self;
+    const struct follower_ops *follower; /* goes on when this is finished */
+    void *follower_self;
     const struct body_ops *body;
     void *body_self;
     uint64_t body_bytes_max; /* the route's; a longer body gives 413 */
+    bool body_pauses;        /* a live publisher: silence is no fault */
     bool continue_wanted;    /* 100 Continue is still to be sent */
     uint64_t started_ms;
     size_t charged; /* bytes of the budget; 0: there were none for it */

@@ -1,5 +1,6 @@
 #include "httpd/http/response.h"
 
+#include "httpd/http/follower.h"
 #include "httpd/http/gzip_filter.h"
 #include "httpd/limits.h"
 #include "httpd/loop/worker.h"
@@ -48,7 +49,7 @@ static void put(struct exchange *x, struct str text)
 
 void response_begin(struct exchange *x, int status)
 {
-    assert(status >= 200 && status <= 999);
+    assert(status == 101 || (status >= 200 && status <= 999));
     assert(!x->head_sent);
     struct worker *w = x->worker;
     struct str line = status_line(status);
@@ -61,6 +62,7 @@ void response_begin(struct exchange *x, int status)
         x->broken = true;
     put(x, (struct str){w->date, sizeof w->date});
     put(x, STR("\r\n"));
+    put(x, x->always);
 }
 
 static bool clean(struct str value)
@@ -148,10 +150,15 @@ static bool body_in_the_way(const struct exchange *x)
 static void send_head(struct exchange *x, struct str body)
 {
     assert(x->status && !x->head_sent);
-    frame(x);
+    if (x->status == 101)
+        x->framing = FRAMING_NONE;
+    else
+        frame(x);
     if (body_in_the_way(x) || x->worker->draining)
         x->keep_alive = false;
-    if (!x->keep_alive)
+    if (x->status == 101)
+        put(x, STR("Connection: Upgrade\r\n"));
+    else if (!x->keep_alive)
         put(x, STR("Connection: close\r\n"));
     else if (x->req.minor == 0)
         put(x, STR("Connection: keep-alive\r\n"));
@@ -223,6 +230,21 @@ void response_send_gzip(struct exchange *x, const struct source_ops *ops,
     response_send_source(x, ops, self, RESPONSE_LENGTH_UNKNOWN);
 }
 
+void response_follow(struct exchange *x, const struct follower_ops *ops,
+                     void *self)
+{
+    assert(!x->source && !x->follower);
+    set_length(x, RESPONSE_LENGTH_UNKNOWN);
+    send_head(x, (struct str){0});
+    x->finished = true;
+    if (x->broken || (x->framing == FRAMING_NONE && x->status != 101)) {
+        ops->stop(self);
+        return;
+    }
+    x->follower = ops;
+    x->follower_self = self;
+}
+
 static void send_error_args(struct exchange *x, const char *format,
                             va_list args)
 {
@@ -234,7 +256,8 @@ static void send_error_args(struct exchange *x, const char *format,
         n = sizeof text - 2;
     text[n++] = '\n';
     response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
-    response_header(x, "X-Content-Type-Options", STR("nosniff"));
+    if (x->always.len == 0)
+        response_header(x, "X-Content-Type-Options", STR("nosniff"));
     if (x->status == 503 || x->status == 429)
         response_headerf(x, "Retry-After", "%u", RETRY_AFTER_SECONDS);
     response_send_bytes(x, (struct str){text, (size_t)n});

@@ -2,8 +2,12 @@
 
 #include "httpd/files/files.h"
 #include "httpd/files/path_open.h"
+#include "httpd/guard/tokens.h"
+#include "httpd/observe/log.h"
 #include "httpd/observe/status.h"
 #include "httpd/sources/lab.h"
+#include "httpd/streams/friendly.h"
+#include "httpd/streams/strict.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Of what is wrong with one file: its path and a sentence. */
+#define ROUTE_ERROR_BYTES_MAX 1024u
 
 static int longest_first(const void *a, const void *b)
 {
@@ -22,6 +29,49 @@ static int longest_first(const void *a, const void *b)
     return x->prefix.len < y->prefix.len ? 1 : -1;
 }
 
+static bool open_folder(struct route *r, char *ret_error, size_t error_cap)
+{
+    const char *files = r->config->files;
+    r->root_fd = open(files, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (r->root_fd >= 0 && faccessat(AT_FDCWD, files, X_OK, AT_EACCESS) == 0) {
+        r->waits = path_root_waits(r->root_fd);
+        return true;
+    }
+    snprintf(ret_error, error_cap, "route \"%s\": files \"%s\": %s",
+             r->config->prefix, files, strerror(errno));
+    return false;
+}
+
+static bool load_tokens(struct route *r, char *ret_error, size_t error_cap)
+{
+    const char *path = r->config->tokens;
+    if (!path || path[0] == '\0')
+        return true;
+    char error[ROUTE_ERROR_BYTES_MAX];
+    r->tokens = tokens_load(path, error, sizeof error);
+    if (!r->tokens) {
+        snprintf(ret_error, error_cap, "route \"%s\": tokens: %s",
+                 r->config->prefix, error);
+        return false;
+    }
+    if (tokens_warning(r->tokens))
+        log_line(LOG_WARN, "route \"%s\": tokens: %s: %s", r->config->prefix,
+                 path, tokens_warning(r->tokens));
+    return true;
+}
+
+static void (*handler_of(const struct route_config *config))(struct exchange *)
+{
+    if (config->lab)
+        return lab_handle;
+    if (config->status)
+        return status_handle;
+    if (config->streams[0] == '\0')
+        return files_handle;
+    return strcmp(config->streams, "strict") == 0 ? strict_handle
+                                                  : friendly_handle;
+}
+
 /* Picks the handler and opens what it serves from. */
 static bool prepare(struct route *r, const struct route_config *config,
                     char *ret_error, size_t error_cap)
@@ -29,20 +79,12 @@ static bool prepare(struct route *r, const struct route_config *config,
     r->prefix = str_from(config->prefix);
     r->config = config;
     r->root_fd = -1;
-    if (config->lab || config->status) {
-        r->handle = config->lab ? lab_handle : status_handle;
+    if (!load_tokens(r, ret_error, error_cap))
+        return false;
+    r->handle = handler_of(config);
+    if (r->handle != files_handle)
         return true;
-    }
-    r->handle = files_handle;
-    r->root_fd = open(config->files, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (r->root_fd >= 0 &&
-        faccessat(AT_FDCWD, config->files, X_OK, AT_EACCESS) == 0) {
-        r->waits = path_root_waits(r->root_fd);
-        return true;
-    }
-    snprintf(ret_error, error_cap, "route \"%s\": files \"%s\": %s",
-             config->prefix, config->files, strerror(errno));
-    return false;
+    return open_folder(r, ret_error, error_cap);
 }
 
 bool route_table_init(struct route_table *t, const struct config *config,
@@ -55,11 +97,11 @@ bool route_table_init(struct route_table *t, const struct config *config,
         return false;
     }
     for (size_t i = 0; i < config->routes_n; i++) {
+        t->n++;
         if (!prepare(&t->routes[i], &config->routes[i], ret_error, error_cap)) {
             route_table_fini(t);
             return false;
         }
-        t->n++;
     }
     qsort(t->routes, t->n, sizeof *t->routes, longest_first);
     for (size_t i = 0; i < t->n; i++)
@@ -72,6 +114,7 @@ void route_table_fini(struct route_table *t)
     for (size_t i = 0; i < t->n; i++) {
         if (t->routes[i].root_fd >= 0)
             close(t->routes[i].root_fd);
+        tokens_free(t->routes[i].tokens);
     }
     free(t->routes);
     *t = (struct route_table){0};

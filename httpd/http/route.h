@@ -2,7 +2,8 @@
  *
  * Promise    the longest prefix wins; a prefix ends in '/', so "/lab/" covers
  *            "/lab/x" and "/lab" redirects to it.
- * Owns       nothing of the configuration: the texts live as long as it.
+ * Owns       the folders and tokens; nothing of the configuration: the texts
+ *            live as long as it.
  * Threads    read only once built; shared by all workers. */
 #ifndef HTTPD_HTTP_ROUTE_H
 #define HTTPD_HTTP_ROUTE_H
@@ -14,6 +15,7 @@
 #include <stddef.h>
 
 struct exchange;
+struct tokens;
 
 struct route {
     struct str prefix;
@@ -21,7 +23,8 @@ struct route {
     const struct route_config *config;
     int root_fd; /* files: the folder, opened with O_PATH; else -1 */
     bool waits;  /* names there may wait for others: path_root_waits() */
-    unsigned id; /* index in the table, for cache keys */
+    struct tokens *tokens; /* streams: who may; NULL: this machine only */
+    unsigned id;           /* index in the table, for cache keys */
 };
 
 struct route_table {
@@ -29,8 +32,8 @@ struct route_table {
     size_t n;
 };
 
-/* Builds the table and opens the folders. On failure says why in one line of
- * ret_error and leaves nothing open. */
+/* Builds the table, opens the folders and loads the tokens. On failure says why
+ * in one line of ret_error and leaves nothing open. */
 bool route_table_init(struct route_table *t, const struct config *config,
                       char *ret_error, size_t error_cap);
 void route_table_fini(struct route_table *t);

@@ -11,6 +11,7 @@
 #include "httpd/loop/listener.h"
 #include "httpd/observe/access_log.h"
 #include "httpd/observe/log.h"
+#include "httpd/streams/hub.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -87,6 +88,7 @@ static void sweep(void *arg)
 {
     struct worker *w = arg;
     conn_sweep(w);
+    hub_sweep(w->hub, w->now_ms);
     listener_sweep(w);
     file_cache_sweep(w->file_cache, w->now_ms);
     block_pool_sweep(&w->pool, w->now_ms);
@@ -177,7 +179,9 @@ static bool start_parts(struct worker *w, const struct worker_share *share)
     if (!w->base || w->command_fd < 0 || !w->read_buffer || !w->file_cache)
         return false;
     w->io = io_done_new(share->io_pool, w, w->id);
-    return w->io && access_log_open(&w->access_log, config->access_log);
+    w->hub = hub_new(w, share->registry);
+    return w->io && w->hub &&
+           access_log_open(&w->access_log, config->access_log);
 }
 
 uint32_t worker_pool_keep(uint64_t keep_bytes, enum block_class c)
@@ -251,6 +255,8 @@ static void stop_parts(struct worker *w)
     listener_close_all(w);
     io_done_drain(w->io);
     conn_close_all(w);
+    hub_free(w->hub);
+    w->hub = NULL;
     while (w->free_exchanges) {
         struct exchange *x = w->free_exchanges;
         w->free_exchanges = x->next;
@@ -261,13 +267,20 @@ static void stop_parts(struct worker *w)
     event_del(&w->command_event);
 }
 
+void worker_stop(struct worker *w)
+{
+    block_pool_own(&w->pool);
+    if (w->sweep.fire)
+        stop_parts(w);
+    w->sweep.fire = NULL;
+}
+
 void worker_free(struct worker *w)
 {
     if (!w)
         return;
-    block_pool_own(&w->pool); /* its own thread has ended */
-    if (w->sweep.fire)
-        stop_parts(w);
+    worker_stop(w);
+    hub_free(w->hub); /* where it could not be started */
     io_done_free(w->io);
     if (w->base)
         event_base_free(w->base);
@@ -285,6 +298,7 @@ void worker_free(struct worker *w)
 bool worker_run(struct worker *w)
 {
     block_pool_own(&w->pool);
+    hub_own(w->hub);
     bool failed = event_base_dispatch(w->base) < 0;
     if (failed)
         log_line(LOG_ERROR, "the event loop failed");

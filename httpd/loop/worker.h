@@ -31,9 +31,11 @@ struct descriptor_shares;
 struct event_base;
 struct exchange;
 struct file_cache;
+struct hub;
 struct inventory;
 struct io_done;
 struct io_pool;
+struct registry;
 struct route_table;
 
 enum worker_command {
@@ -58,6 +60,7 @@ struct worker_share {
     struct conn_count *conn_count;
     struct budget *budget;
     struct io_pool *io_pool;
+    struct registry *registry;
 };
 
 struct worker {
@@ -69,6 +72,7 @@ struct worker {
     struct budget *budget;         /* shared, too */
     struct budget_purse accepted;  /* of it, for requests */
     struct io_done *io;            /* what I/O threads have finished */
+    struct hub *hub;               /* its side of the live streams */
     struct inventory *inventory;   /* that it is in, or NULL; shared, too */
 
     uint64_t now_ms;
@@ -113,6 +117,10 @@ struct worker {
 
 /* Everything but the listeners. NULL when out of memory or descriptors. */
 struct worker *worker_new(size_t id, const struct worker_share *share);
+
+/* Closes everything that may hold blocks of other workers' pools; its thread
+ * has ended. All are stopped before the first is freed. */
+void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
 
 /* Runs the loop until a command ends it. False: it failed, the log says so. */

@@ -109,7 +109,7 @@ static enum block_class any_class(struct model *m)
 
 static uint64_t limit_of(const struct model *m, enum budget_class c)
 {
-    const uint64_t left_free[BUDGET_CLASSES] = {0, 0, 1, 2, 4};
+    const uint64_t left_free[BUDGET_CLASSES] = {0, 0, 1, 2, 3, 4};
     return m->limit - m->limit / 16 * left_free[c];
 }
 

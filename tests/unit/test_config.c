@@ -212,13 +212,13 @@ static void route_without_handler_or_with_two_is_refused(void **state)
 {
     refuse(*state, "route \"/a/\" {\n}\n",
            "2: route \"/a/\" has no handler; give it files = \"FOLDER\", lab = "
-           "true or status = true");
+           "true, status = true or streams = \"strict\"");
     refuse(*state, "route \"/a/\" { lab = true files = \"/srv\" }\n",
-           "1: route \"/a/\" has two handlers; keep one of files, lab and "
-           "status");
+           "1: route \"/a/\" has two handlers; keep one of files, lab, "
+           "status and streams");
     refuse(*state, "route \"/a/\" { lab = true status = true }\n",
-           "1: route \"/a/\" has two handlers; keep one of files, lab and "
-           "status");
+           "1: route \"/a/\" has two handlers; keep one of files, lab, "
+           "status and streams");
 }
 
 static void status_alone_is_a_handler(void **state)

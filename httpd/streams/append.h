@@ -1,0 +1,55 @@
+/* append.h - from a request body into a stream.
+ *
+ *      append_body()  a body that was gathered: one append, all or nothing
+ *      append_live()  a chunked body of bytes: each piece as it comes
+ *
+ * Promise    the request is answered once. Under policy block the publisher is
+ *            not read while the stream is full: its TCP window closes.
+ * Limits     JSON: APPEND_MESSAGES_MAX messages; a wait for room:
+ *            APPEND_WAIT_MS, then 503.
+ * Threads    the worker's. */
+#ifndef HTTPD_STREAMS_APPEND_H
+#define HTTPD_STREAMS_APPEND_H
+
+#include "httpd/streams/gather.h"
+#include "httpd/streams/stream.h"
+
+struct exchange;
+
+#define APPEND_MESSAGES_MAX 65536u
+#define APPEND_WAIT_MS      60000u
+
+enum body_fault {
+    BODY_FINE,
+    BODY_EMPTY_ARRAY, /* of JSON */
+    BODY_BAD_JSON,
+    BODY_TOO_MANY,
+    BODY_NO_MEMORY,
+};
+
+/* The messages of a body; what many points to is freed by messages_fini(). */
+struct messages {
+    struct str one;
+    struct str *many; /* NULL: there is one, or none */
+    size_t n;
+    size_t fault_pos; /* of BODY_BAD_JSON */
+};
+
+/* An empty body is no message. */
+enum body_fault messages_read(struct messages *m, enum stream_kind kind,
+                              const struct gather_turn *turn);
+void messages_fini(struct messages *m);
+
+/* Says what is wrong with it: 400, 413, 503. */
+void answer_body_fault(struct exchange *x, const struct messages *m,
+                       enum body_fault fault);
+
+/* Appends the body and answers; a has everything but messages, pool and time.
+ * The stream is borrowed. */
+enum gather_step append_body(struct exchange *x, struct stream *s,
+                             struct append *a, struct gather_turn *turn);
+
+/* Takes over a reference to s. close: it is closed at the body's end. */
+void append_live(struct exchange *x, struct stream *s, bool close);
+
+#endif

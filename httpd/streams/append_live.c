@@ -1,0 +1,194 @@
+#include "httpd/streams/append.h"
+
+#include "buffers/socket_buffer.h"
+#include "httpd/config/config.h"
+#include "httpd/http/exchange.h"
+#include "httpd/http/follower.h"
+#include "httpd/http/response.h"
+#include "httpd/http/route.h"
+#include "httpd/limits.h"
+#include "httpd/loop/worker.h"
+#include "httpd/streams/answers.h"
+#include "httpd/streams/hub.h"
+#include "httpd/streams/tap.h"
+
+#include <stdlib.h>
+
+/* A publisher whose body has no end yet. What found no room although there was
+ * some a moment ago is held until there is. */
+struct live_body {
+    struct tap_waiter waiter;
+    struct exchange *x;
+    struct stream *stream;
+    struct bytes held;
+    bool close;
+    bool over; /* answered */
+};
+
+static void wake(struct tap_waiter *waiter)
+{
+    struct live_body *b =
+        (struct live_body *)((char *)waiter -
+                             offsetof(struct live_body, waiter));
+    exchange_wake(b->x);
+}
+
+static void refuse(struct live_body *b, int status, const char *text)
+{
+    b->over = true;
+    b->x->keep_alive = false;
+    response_error(b->x, status, "%s", text);
+}
+
+static void wait_for_room(struct live_body *b)
+{
+    if (b->waiter.tap)
+        return;
+    b->waiter.wake = wake;
+    b->waiter.deadline_ms = worker_now_ms(b->x->worker) + APPEND_WAIT_MS;
+    if (!tap_wait_room(b->x, b->stream, &b->waiter))
+        refuse(b, 503, "out of memory");
+}
+
+static enum append_result append(struct live_body *b, struct str piece,
+                                 bool close, struct append_outcome *ret)
+{
+    struct worker *w = b->x->worker;
+    struct append a = {
+        .messages = &piece,
+        .messages_n = piece.len > 0,
+        .close = close,
+        .pool = &w->pool,
+        .now_ms = hub_now_ms(w->hub),
+    };
+    enum append_result r = stream_append(b->stream, &a, ret);
+    if (r == APPEND_DONE || r == APPEND_FULL)
+        return r;
+    b->over = true;
+    b->x->keep_alive = false;
+    answer_append(b->x, b->stream, &a, r, ret);
+    return r;
+}
+
+/* True: nothing is held any more. */
+static bool let_go(struct live_body *b)
+{
+    struct append_outcome outcome;
+    if (b->held.len == 0)
+        return true;
+    if (append(b, bytes_view(&b->held), false, &outcome) != APPEND_DONE)
+        return false;
+    bytes_reset(&b->held);
+    return true;
+}
+
+static void finish(struct live_body *b)
+{
+    struct append_outcome outcome;
+    struct str nothing = {0};
+    if (append(b, nothing, b->close, &outcome) != APPEND_DONE)
+        return;
+    b->over = true;
+    response_begin(b->x, 204);
+    put_next_offset(b->x, outcome.tail);
+    if (outcome.closed)
+        put_closed(b->x);
+    response_send_empty(b->x);
+}
+
+static size_t room(void *self, struct exchange *x)
+{
+    struct live_body *b = self;
+    (void)x;
+    if (b->over)
+        return READ_BODY_BYTES;
+    if (b->waiter.timed_out) {
+        refuse(b, 503,
+               "the stream is full and its readers do not get on; "
+               "what came before was appended");
+        return READ_BODY_BYTES;
+    }
+    uint64_t left = let_go(b) && !b->over ? stream_room(b->stream) : 0;
+    if (left == 0 && !b->over)
+        wait_for_room(b);
+    return left < READ_BODY_BYTES ? (size_t)left : READ_BODY_BYTES;
+}
+
+static enum flow push(void *self, struct exchange *x, struct str piece)
+{
+    struct live_body *b = self;
+    struct append_outcome outcome;
+    (void)x;
+    if (b->over || piece.len == 0)
+        return FLOW_DONE;
+    if (append(b, piece, false, &outcome) == APPEND_FULL &&
+        bytes_append_str(&b->held, piece) != FLOW_DONE)
+        refuse(b, 503, "short of memory; what came before was appended");
+    return FLOW_DONE;
+}
+
+/* The last piece may have to wait, although there is no more to read. */
+static enum flow pull_end(void *self, struct exchange *x)
+{
+    struct live_body *b = self;
+    (void)x;
+    if (b->waiter.timed_out)
+        refuse(b, 503,
+               "the stream is full and its readers do not get on; "
+               "the last bytes were not appended");
+    else if (let_go(b))
+        finish(b);
+    else if (!b->over)
+        wait_for_room(b);
+    return b->over ? FLOW_DONE : FLOW_AGAIN;
+}
+
+static void stop_nothing(void *self)
+{
+    (void)self;
+}
+
+/* The body frees what both use. */
+static const struct source_ops end_ops = {
+    .name = "publish end", .pull = pull_end, .stop = stop_nothing};
+
+static void end(void *self, struct exchange *x)
+{
+    struct live_body *b = self;
+    if (b->over)
+        return;
+    if (b->held.len == 0)
+        finish(b);
+    else
+        exchange_defer(x, &end_ops, b);
+}
+
+static void stop(void *self)
+{
+    struct live_body *b = self;
+    tap_wait_stop(&b->waiter);
+    stream_unref(b->stream);
+    bytes_fini(&b->held);
+    free(b);
+}
+
+static const struct body_ops live_ops = {"publish", room, push, end, stop};
+
+void append_live(struct exchange *x, struct stream *s, bool close)
+{
+    struct live_body *b = calloc(1, sizeof *b);
+    if (!b) {
+        stream_unref(s);
+        response_error(x, 503, "out of memory");
+        return;
+    }
+    b->x = x;
+    b->stream = s;
+    b->close = close;
+    bytes_init(&b->held, READ_BODY_BYTES);
+    x->body_pauses = true;
+    if (x->route->config->user_timeout_ms > 0)
+        (void)socket_set_keepalive(exchange_outlet(x)->fd,
+                                   x->route->config->user_timeout_ms);
+    (void)exchange_read_body(x, &live_ops, b);
+}

@@ -1,0 +1,182 @@
+#include "httpd/streams/friendly.h"
+
+#include "httpd/config/config.h"
+#include "httpd/http/exchange.h"
+#include "httpd/http/response.h"
+#include "httpd/http/route.h"
+#include "httpd/loop/worker.h"
+#include "httpd/streams/answers.h"
+#include "httpd/streams/append.h"
+#include "httpd/streams/hub.h"
+#include "httpd/streams/strict.h"
+#include "httpd/streams/strict_create.h"
+#include "parser/media_type.h"
+
+static bool is_form(struct str type)
+{
+    return media_type_is(type, STR("application/x-www-form-urlencoded")) ||
+           media_type_is(type, STR("multipart/form-data"));
+}
+
+/* What the client says of the type, when it means it: curl -d sends a form's.
+ */
+static struct str said_type(struct exchange *x)
+{
+    struct str type = request_header(&x->req, HEADER_CONTENT_TYPE);
+    bool means_it = media_type_essence(type).len > 0 && !is_form(type) &&
+                    type.len <= STREAM_TYPE_BYTES_MAX;
+    return means_it ? type : (struct str){0};
+}
+
+static struct str first_type(struct exchange *x)
+{
+    struct str said = said_type(x);
+    if (said.at)
+        return said;
+    return is_form(request_header(&x->req, HEADER_CONTENT_TYPE))
+               ? STR("text/plain; charset=utf-8")
+               : STR("application/octet-stream");
+}
+
+/* The stream, made if it is not there. *ret_made says which. */
+static struct stream *find_or_make(struct exchange *x, struct str name,
+                                   bool *ret_made)
+{
+    struct hub *h = x->worker->hub;
+    struct stream *s = NULL;
+    bool life_given;
+    uint64_t now_ms = hub_now_ms(h);
+    *ret_made = false;
+    enum registry_result r = registry_find(hub_registry(h), name, now_ms, &s);
+    if (r == REGISTRY_FOUND)
+        return s;
+    struct stream_config config = {.name = name, .content_type = first_type(x)};
+    if (r == REGISTRY_NOT_FOUND) {
+        if (!request_life(x, &config.life, &life_given) ||
+            !request_bounds(x, &config.bounds))
+            return NULL;
+        r = registry_create(hub_registry(h), &config, now_ms, &s);
+    }
+    *ret_made = r == REGISTRY_CREATED;
+    if (r == REGISTRY_CREATED || r == REGISTRY_EXISTS)
+        return s;
+    stream_unref(s);
+    answer_registry(x, r, true);
+    return NULL;
+}
+
+/* A body that is no message makes no stream either. */
+static bool is_sound(struct exchange *x, const struct gather_turn *turn)
+{
+    struct messages m = {0};
+    if (!media_type_is(first_type(x), STR("application/json")))
+        return true;
+    enum body_fault fault = messages_read(&m, STREAM_JSON, turn);
+    answer_body_fault(x, &m, fault);
+    messages_fini(&m);
+    return fault == BODY_FINE;
+}
+
+static bool is_there(struct exchange *x, struct str name)
+{
+    struct hub *h = x->worker->hub;
+    struct stream *s = NULL;
+    bool there = registry_find(hub_registry(h), name, hub_now_ms(h), &s) !=
+                 REGISTRY_NOT_FOUND;
+    stream_unref(s);
+    return there;
+}
+
+static enum gather_step write_whole(struct exchange *x,
+                                    struct gather_turn *turn)
+{
+    struct append a = {0};
+    struct str name;
+    bool made;
+    if (!request_append(x, &a) || !request_stream_name(x, &name))
+        return GATHER_ANSWERED;
+    if (!is_there(x, name) && !is_sound(x, turn))
+        return GATHER_ANSWERED;
+    struct stream *s = find_or_make(x, name, &made);
+    if (!s)
+        return GATHER_ANSWERED;
+    if (turn->len > 0)
+        a.content_type = said_type(x);
+    enum gather_step step = append_body(x, s, &a, turn);
+    stream_unref(s);
+    return step;
+}
+
+static bool claims(struct exchange *x)
+{
+    return request_header(&x->req, HEADER_PRODUCER_ID).at ||
+           request_header(&x->req, HEADER_STREAM_SEQ).at;
+}
+
+/* A body without an end is appended as it comes, but JSON, which is checked. */
+static void write_stream(struct exchange *x, struct str name)
+{
+    bool made;
+    struct stream_state now;
+    size_t most = x->route->config->append_bytes_max;
+    struct str type = said_type(x);
+    bool endless = x->req.chunked && !x->req.body_done && !claims(x) &&
+                   !media_type_is(type, STR("application/json"));
+    if (!endless) {
+        gather_body(x, most, true, write_whole);
+        return;
+    }
+    struct stream *s = find_or_make(x, name, &made);
+    if (!s)
+        return;
+    stream_look(s, &now);
+    if (stream_kind(s) == STREAM_JSON || now.closed ||
+        (type.at && !media_type_same(type, stream_content_type(s)))) {
+        stream_unref(s);
+        gather_body(x, most, true, write_whole);
+        return;
+    }
+    append_live(x, s, request_closes(x));
+}
+
+static void head(struct exchange *x, struct str name)
+{
+    struct stream *s = find_or_refuse(x, name);
+    if (!s)
+        return;
+    answer_head(x, s);
+    stream_unref(s);
+}
+
+void friendly_handle(struct exchange *x)
+{
+    struct str name;
+    enum method m = x->req.method;
+    bool reads = m == METHOD_GET || m == METHOD_HEAD;
+    answers_begin(x);
+    if (m == METHOD_OPTIONS) {
+        answer_options(x);
+        return;
+    }
+    if (!request_stream_name(x, &name) ||
+        !request_allowed(x, reads ? STREAM_READS : STREAM_WRITES, name))
+        return;
+    switch (m) {
+    case METHOD_GET:
+        friendly_read(x, name);
+        return;
+    case METHOD_HEAD:
+        head(x, name);
+        return;
+    case METHOD_POST:
+    case METHOD_PUT:
+        write_stream(x, name);
+        return;
+    case METHOD_DELETE:
+        answer_delete(x, name);
+        return;
+    default:
+        response_not_allowed(x, "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+        return;
+    }
+}

@@ -1,0 +1,220 @@
+#include "httpd/config/config.h"
+#include "httpd/http/exchange.h"
+#include "httpd/http/response.h"
+#include "httpd/http/route.h"
+#include "httpd/loop/worker.h"
+#include "httpd/streams/answers.h"
+#include "httpd/streams/friendly.h"
+#include "httpd/streams/hub.h"
+#include "httpd/streams/live.h"
+#include "httpd/streams/stream_from.h"
+#include "httpd/streams/stream_wait.h"
+#include "httpd/streams/strict.h"
+#include "parser/accept.h"
+#include "parser/number.h"
+#include "parser/query.h"
+#include "parser/stream_offset.h"
+
+#include <string.h>
+
+#define WORD_BYTES_MAX 64u
+
+static bool asks_events(struct exchange *x)
+{
+    struct str accept = request_header(&x->req, HEADER_ACCEPT);
+    return accept.at &&
+           accept_type_weight(accept, STR("text/event-stream")) > 0 &&
+           accept_type_weight(accept, STR("text/html")) <= 0;
+}
+
+/* from=, burst= or Last-Event-ID in place of an offset. */
+static bool read_from(struct exchange *x, struct read_request *want,
+                      struct stream *s)
+{
+    char text[WORD_BYTES_MAX];
+    struct str word;
+    struct stream_from from;
+    uint64_t now_ms = hub_now_ms(x->worker->hub);
+    if (!request_param(x, STR("from"), text, sizeof text, &word))
+        return false;
+    if (!word.at && !request_param(x, STR("burst"), text, sizeof text, &word))
+        return false;
+    if (!word.at)
+        word = want->waited ? STR("start")
+                            : str_from(x->route->config->burst);
+    struct str offset = request_header(&x->req, HEADER_LAST_EVENT_ID);
+    if (offset.len > 0) {
+        /* The browser knows better than the address that it connects to. */
+        if (stream_offset_read(offset, &want->pos) == OFFSET_AT) {
+            want->from = READ_FROM_POS;
+            return true;
+        }
+        response_error(x, 400, "Last-Event-ID is no offset of a stream");
+        return false;
+    }
+    if (want->from != READ_FROM_UNSAID)
+        return true;
+    if (stream_offset_read(word, &want->pos) == OFFSET_AT) {
+        want->from = READ_FROM_POS;
+        return true;
+    }
+    if (!stream_from_read(word, &from)) {
+        response_error(x, 400, "from is start, now, an offset, -64k or -10s");
+        return false;
+    }
+    want->from = READ_FROM_POS;
+    want->pos = stream_from_pos(s, &from, now_ms);
+    return true;
+}
+
+static bool read_slow(struct exchange *x, struct live_request *live)
+{
+    char text[WORD_BYTES_MAX];
+    struct str word;
+    uint64_t lag = 0;
+    if (!request_param(x, STR("slow"), text, sizeof text, &word))
+        return false;
+    if (word.at && !slow_reader_read(word, &live->slow_reader)) {
+        response_error(x, 400, "slow is disconnect or skip");
+        return false;
+    }
+    if (!request_param(x, STR("lag"), text, sizeof text, &word))
+        return false;
+    bool less = word.at && number_read_bytes(word, &lag) && lag > 0 &&
+                (live->lag_hard == 0 || lag <= live->lag_hard);
+    if (word.at && !less) {
+        response_error(x, 400,
+                       "lag is bytes, such as 64k, and not more than "
+                       "the stream allows");
+        return false;
+    }
+    if (less)
+        live->lag_hard = lag;
+    return true;
+}
+
+static void fill_live(struct exchange *x, struct stream *s,
+                      struct live_request *live)
+{
+    const struct stream_bounds *bounds = stream_bounds(s);
+    *live = (struct live_request){
+        .style = {.kind = stream_kind(s)},
+        .slow_reader = bounds->slow_reader,
+        .lag_hard = bounds->lag_hard,
+        .lag_soft = bounds->lag_soft,
+        .lag_soft_ms = bounds->lag_soft_ms,
+        .heartbeat_ms = x->route->config->heartbeat_ms,
+    };
+}
+
+static void follow(struct exchange *x, struct stream *s,
+                   const struct live_request *live, struct str type)
+{
+    struct stream_state now;
+    stream_look(s, &now);
+    response_begin(x, 200);
+    response_header(x, "Content-Type", type);
+    response_header(x, "Cache-Control", STR("no-cache"));
+    response_header(x, "X-Accel-Buffering", STR("no"));
+    put_next_offset(x, live->pos);
+    live_follow(x, s, live);
+}
+
+static void read_live(struct exchange *x, struct stream *s,
+                      struct read_request *want)
+{
+    struct live_request live;
+    struct str type = stream_content_type(s);
+    fill_live(x, s, &live);
+    if (want->live == LIVE_NDJSON && live.style.kind != STREAM_JSON) {
+        stream_unref(s);
+        response_error(x, 406,
+                       "only a stream of application/json is read by "
+                       "live=ndjson; take live=raw");
+        return;
+    }
+    if (!read_from(x, want, s) || !read_slow(x, &live) ||
+        !resolve_pos(x, s, want, &live.pos)) {
+        stream_unref(s);
+        return;
+    }
+    if (want->live == LIVE_SSE) {
+        live.style.form = RENDER_SSE;
+        type = STR("text/event-stream");
+    }
+    if (live.style.kind == STREAM_JSON && want->live != LIVE_SSE)
+        type = STR("application/x-ndjson");
+    stream_touch(s, hub_now_ms(x->worker->hub));
+    follow(x, s, &live, type);
+}
+
+/* A reader that waited for the stream has missed nothing of it. */
+static void read_found(struct exchange *x, struct stream *s, bool waited)
+{
+    struct read_request want;
+    if (!request_read(x, &want)) {
+        stream_unref(s);
+        return;
+    }
+    want.waited = waited;
+    if (want.live == LIVE_NONE && asks_events(x))
+        want.live = LIVE_SSE;
+    if (want.live == LIVE_NONE || want.live == LIVE_LONG_POLL) {
+        if (want.live != LIVE_NONE || !friendly_range(x, s))
+            strict_read(x, s, &want);
+        return;
+    }
+    read_live(x, s, &want);
+}
+
+static void read_waited(struct exchange *x, struct stream *s)
+{
+    if (s)
+        read_found(x, s, true);
+    else
+        response_error(x, 404, "the stream did not come in time");
+}
+
+/* Milliseconds that ?wait= allows; false: an answer was given. */
+static bool read_wait(struct exchange *x, uint64_t *ret_ms)
+{
+    char text[WORD_BYTES_MAX];
+    struct str word;
+    uint64_t most = x->route->config->wait_max_ms;
+    *ret_ms = 0;
+    if (!request_param(x, STR("wait"), text, sizeof text, &word))
+        return false;
+    if (!word.at)
+        return true;
+    if (!number_read_ms(word, ret_ms)) {
+        response_error(x, 400, "wait is a time, such as 10s");
+        return false;
+    }
+    if (*ret_ms > most)
+        *ret_ms = most;
+    return true;
+}
+
+void friendly_read(struct exchange *x, struct str name)
+{
+    struct hub *h = x->worker->hub;
+    struct stream *s = NULL;
+    uint64_t wait_ms;
+    if (!read_wait(x, &wait_ms))
+        return;
+    enum registry_result r =
+        registry_find(hub_registry(h), name, hub_now_ms(h), &s);
+    if (r == REGISTRY_FOUND) {
+        read_found(x, s, false);
+        return;
+    }
+    stream_unref(s);
+    if (r == REGISTRY_NOT_FOUND && wait_ms > 0)
+        stream_wait(x, name, wait_ms, read_waited);
+    else if (r == REGISTRY_NOT_FOUND)
+        response_error(x, 404,
+                       "there is no such stream; the first write makes "
+                       "one, and ?wait=10s waits for it");
+    else
+        answer_registry(x, r, false);
+}

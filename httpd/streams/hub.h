@@ -1,0 +1,39 @@
+/* hub.h - one worker's side of all streams.
+ *
+ *      stream --tap_news()--> hub's list --eventfd or ready--> hub turn
+ *                                                                | each tap:
+ *                                            views, readers, waiters
+ *
+ * Promise    however many appends happen, a worker is woken once; a turn of a
+ *            tap does bounded work and goes to the end of the list, so that no
+ *            stream starves another.
+ * Owns       taps, views and readers of its worker.
+ * Threads    hub_signal() any; the rest the worker's. */
+#ifndef HTTPD_STREAMS_HUB_H
+#define HTTPD_STREAMS_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hub;
+struct registry;
+struct worker;
+
+/* NULL when out of memory or descriptors. */
+struct hub *hub_new(struct worker *w, struct registry *registry);
+void hub_free(struct hub *h);
+
+/* The calling thread runs the worker. */
+void hub_own(struct hub *h);
+
+struct registry *hub_registry(struct hub *h);
+
+/* Deadlines, heartbeats, lags; in each sweep of the worker. The hub of the
+ * first worker also sweeps the registry. */
+void hub_sweep(struct hub *h, uint64_t now_ms);
+
+/* Milliseconds since 1970. */
+uint64_t hub_now_ms(struct hub *h);
+
+#endif

@@ -1,0 +1,44 @@
+/* hub_inner.h - what the files of a worker's streams share; for nobody else.
+ *
+ * Promise    the scratch buffers are free between two calls.
+ * Threads    the worker's; news is a stack that any thread pushes to. */
+#ifndef HTTPD_STREAMS_HUB_INNER_H
+#define HTTPD_STREAMS_HUB_INNER_H
+
+#include "httpd/loop/io_watch.h"
+#include "httpd/loop/worker.h"
+#include "httpd/streams/hub.h"
+#include "httpd/streams/render.h"
+#include "httpd/streams/tap.h"
+
+#include <pthread.h>
+
+#define HUB_BUCKETS 1024u
+
+struct hub {
+    struct worker *worker;
+    struct registry *registry;
+    _Atomic(const void *) owner; /* names the worker's thread */
+    _Atomic(struct tap *) news;  /* pushed by any thread */
+    struct tap *turns;           /* to have a turn, first come first */
+    struct tap **turns_tail;
+    struct tap *buckets[HUB_BUCKETS]; /* taps by stream */
+    struct ready ready;
+    struct io_watch watch;
+    int wake_fd;
+    uint64_t swept_ms;
+    _Atomic uint64_t views_bytes; /* read by any thread, as the next two */
+    _Atomic uint64_t readers_n;
+    _Atomic uint64_t readers_dropped_n;
+    char copied[STREAM_READ_BYTES]; /* of a stream */
+    struct stream_copy copy;
+    struct bytes rendered;
+};
+
+/* What was copied from pos on, as render_step() takes it. */
+void hub_input(struct hub *h, uint64_t pos, struct render_input *ret);
+
+/* The first used bytes of it were rendered. */
+void hub_advance(struct hub *h, struct render_input *in, size_t used);
+
+#endif

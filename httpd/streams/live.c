@@ -1,0 +1,143 @@
+#include "httpd/streams/live.h"
+
+#include "buffers/socket_buffer.h"
+#include "httpd/config/config.h"
+#include "httpd/http/exchange.h"
+#include "httpd/http/response.h"
+#include "httpd/http/route.h"
+#include "httpd/loop/worker.h"
+#include "httpd/streams/hub.h"
+#include "httpd/streams/reader.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static enum flow pull(void *self)
+{
+    return reader_pull(self);
+}
+
+static void tick(void *self, uint64_t now_ms)
+{
+    reader_tick(self, now_ms);
+}
+
+static void stop(void *self)
+{
+    struct reader *r = self;
+    reader_fini(r);
+    free(r);
+}
+
+static const struct follower_ops reader_ops = {
+    .name = "stream",
+    .pull = pull,
+    .tick = tick,
+    .stop = stop,
+};
+
+void live_follow(struct exchange *x, struct stream *s,
+                 const struct live_request *want)
+{
+    struct outlet *o = exchange_outlet(x);
+    struct live_request mine = *want;
+    struct reader *r = malloc(sizeof *r);
+    mine.style.chunked = x->req.minor > 0;
+    bool begun = r && reader_init(r, o, s, &mine);
+    stream_unref(s);
+    if (!begun) {
+        free(r);
+        response_error(x, 503, "out of memory");
+        return;
+    }
+    uint64_t patience_ms = x->route->config->user_timeout_ms;
+    if (patience_ms > 0) {
+        (void)socket_set_user_timeout(o->fd, patience_ms);
+        (void)socket_set_keepalive(o->fd, patience_ms);
+    }
+    response_follow(x, &reader_ops, r);
+}
+
+struct wait {
+    struct tap_waiter waiter;
+    struct exchange *x;
+    struct stream *stream;
+    uint64_t pos;
+    uint64_t until_ms;
+    void (*answer)(struct exchange *x, struct stream *s, enum live_news news,
+                   uint64_t arg);
+    uint64_t arg;
+};
+
+static void wake(struct tap_waiter *waiter)
+{
+    struct wait *w =
+        (struct wait *)((char *)waiter - offsetof(struct wait, waiter));
+    exchange_wake(w->x);
+}
+
+static bool news_of(struct wait *w, enum live_news *ret_news)
+{
+    struct stream_state now;
+    stream_look(w->stream, &now);
+    if (now.gone)
+        *ret_news = LIVE_GONE;
+    else if (now.tail > w->pos)
+        *ret_news = LIVE_DATA;
+    else if (now.closed)
+        *ret_news = LIVE_CLOSED;
+    else if (worker_now_ms(w->x->worker) >= w->until_ms)
+        *ret_news = LIVE_TIMEOUT;
+    else
+        return false;
+    return true;
+}
+
+static enum flow pull_wait(void *self, struct exchange *x)
+{
+    struct wait *w = self;
+    enum live_news news;
+    if (news_of(w, &news)) {
+        tap_wait_stop(&w->waiter);
+        w->answer(x, w->stream, news, w->arg);
+        return FLOW_DONE;
+    }
+    if (!w->waiter.tap && !tap_wait_news(x, w->stream, w->pos, &w->waiter)) {
+        response_error(x, 503, "out of memory");
+        return FLOW_DONE;
+    }
+    return FLOW_AGAIN;
+}
+
+static void stop_wait(void *self)
+{
+    struct wait *w = self;
+    tap_wait_stop(&w->waiter);
+    stream_unref(w->stream);
+    free(w);
+}
+
+static const struct source_ops wait_ops = {
+    .name = "long poll", .pull = pull_wait, .stop = stop_wait};
+
+void live_wait(struct exchange *x, struct stream *s, uint64_t pos, uint64_t ms,
+               void (*answer)(struct exchange *x, struct stream *s,
+                              enum live_news news, uint64_t arg),
+               uint64_t arg)
+{
+    struct wait *w = calloc(1, sizeof *w);
+    if (!w) {
+        stream_unref(s);
+        response_error(x, 503, "out of memory");
+        return;
+    }
+    w->x = x;
+    w->stream = s;
+    w->pos = pos;
+    w->until_ms = worker_now_ms(x->worker) + ms;
+    w->answer = answer;
+    w->arg = arg;
+    w->waiter.wake = wake;
+    w->waiter.deadline_ms = w->until_ms;
+    exchange_defer(x, &wait_ops, w);
+}

@@ -1,0 +1,50 @@
+/* live.h - readers that stay: what a mount asks for.
+ *
+ *      mount --response_begin(), headers--> live_follow() --> the connection
+ *                                           live_wait()       follows
+ *
+ * Promise    a follower gets every byte from pos on in its form, or is told
+ *            which it lost; it holds no request, no buffer and no timer while
+ *            it waits.
+ * Owns       live_follow() and live_wait() take over a reference to the stream.
+ * Threads    the worker's. */
+#ifndef HTTPD_STREAMS_LIVE_H
+#define HTTPD_STREAMS_LIVE_H
+
+#include "httpd/streams/render.h"
+
+struct exchange;
+
+struct live_request {
+    struct render_style style;
+    enum slow_reader slow_reader;
+    uint64_t lag_hard;
+    uint64_t lag_soft;
+    uint64_t lag_soft_ms;
+    uint64_t pos;
+    uint64_t cursor;       /* the client's, 0: none; SSE_DS and WS_DS */
+    uint64_t end_after_ms; /* the response is ended then; 0: never */
+    uint64_t heartbeat_ms; /* 0: none */
+};
+
+/* Answers with the head that was begun and follows the stream from pos. HEAD
+ * gets the head alone. */
+void live_follow(struct exchange *x, struct stream *s,
+                 const struct live_request *want);
+
+/* Why a wait is over. */
+enum live_news {
+    LIVE_DATA,    /* the tail is beyond pos */
+    LIVE_CLOSED,  /* closed, and pos is the tail */
+    LIVE_GONE,    /* deleted or expired */
+    LIVE_TIMEOUT, /* nothing came */
+};
+
+/* Calls answer() once, which answers the exchange: at once when there is news,
+ * else within ms. arg is any number of the caller's. The answer borrows s. */
+void live_wait(struct exchange *x, struct stream *s, uint64_t pos, uint64_t ms,
+               void (*answer)(struct exchange *x, struct stream *s,
+                              enum live_news news, uint64_t arg),
+               uint64_t arg);
+
+#endif

@@ -1,0 +1,125 @@
+#include "httpd/streams/reader.h"
+
+#include "httpd/streams/hub_inner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The response ends in good order. */
+static void end_well(struct reader *r, unsigned code, const char *reason)
+{
+    struct bytes *out = &r->tap->hub->rendered;
+    if (r->finished || !reader_leave_view(r))
+        return;
+    /* A clean end of bare bytes would say that there are no more. */
+    r->cut = r->style.form == RENDER_RAW;
+    bytes_reset(out);
+    if (r->cut) {
+        r->finished = true;
+        r->outlet->ops->wake(r->outlet);
+        return;
+    }
+    if (render_end(&r->style, &r->state, code, reason, out) != FLOW_DONE ||
+        reader_say(r, bytes_view(out)) != FLOW_DONE) {
+        reader_drop(r, reason);
+        return;
+    }
+    r->finished = true;
+    r->outlet->ops->wake(r->outlet);
+}
+
+static void say_heartbeat(struct reader *r, uint64_t now_ms)
+{
+    struct bytes *out = &r->tap->hub->rendered;
+    bool silent = r->heartbeat_ms > 0 && r->place == READER_BEHIND &&
+                  write_queue_empty(r->outlet->out) && !r->state.in_message &&
+                  now_ms >= r->moved_ms + r->heartbeat_ms;
+    if (!silent)
+        return;
+    r->moved_ms = now_ms;
+    bytes_reset(out);
+    if (render_heartbeat(&r->style, &r->state, out) == FLOW_DONE &&
+        out->len > 0)
+        (void)reader_say(r, bytes_view(out));
+}
+
+static void note_progress(struct reader *r, uint64_t now_ms)
+{
+    uint64_t moved = r->outlet->direct_bytes + r->pos;
+    if (moved == r->moved_bytes)
+        return;
+    r->moved_bytes = moved;
+    r->moved_ms = now_ms;
+}
+
+/* Behind by too much, or for too long. */
+static bool lags(struct reader *r, uint64_t lag, uint64_t now_ms)
+{
+    if (r->lag_hard > 0 && lag > r->lag_hard)
+        return true;
+    if (r->lag_soft == 0 || lag <= r->lag_soft) {
+        r->soft_since_ms = 0;
+        return false;
+    }
+    if (r->soft_since_ms == 0)
+        r->soft_since_ms = now_ms;
+    return now_ms - r->soft_since_ms >= r->lag_soft_ms;
+}
+
+static void say_why(struct reader *r, const char *what, uint64_t lag)
+{
+    char text[384];
+    struct str name = stream_name(r->tap->stream);
+    int len = name.len < 200 ? (int)name.len : 200;
+    snprintf(text, sizeof text, "stream \"%.*s\": %s, %" PRIu64 " bytes behind",
+             len, name.at, what, lag);
+    reader_drop(r, text);
+}
+
+/* Under policy block a reader without progress would stop all. */
+static bool stops_others(struct reader *r, uint64_t now_ms)
+{
+    const struct stream_bounds *bounds = stream_bounds(r->tap->stream);
+    return bounds->policy == POLICY_BLOCK &&
+           now_ms - r->moved_ms >= bounds->slow_after_ms &&
+           stream_room(r->tap->stream) == 0;
+}
+
+static void check_lag(struct reader *r, uint64_t now_ms)
+{
+    struct stream_state now;
+    uint64_t pos = reader_floor(r);
+    stream_look(r->tap->stream, &now);
+    uint64_t lag = now.tail > pos ? now.tail - pos : 0;
+    bool bears = r->slow_reader == SLOW_SKIP && r->style.form != RENDER_RAW;
+    if (lag == 0) {
+        r->soft_since_ms = 0;
+    } else if (stops_others(r, now_ms)) {
+        say_why(r, "no progress while a publisher waits", lag);
+    } else if (pos < now.first && !bears) {
+        say_why(r, "what it needs next was dropped", lag);
+    } else if (lags(r, lag, now_ms)) {
+        r->soft_since_ms = 0;
+        if (!bears)
+            say_why(r, "too slow", lag);
+        else if (reader_leave_view(r))
+            r->skips = true;
+    }
+}
+
+void reader_tick(struct reader *r, uint64_t now_ms)
+{
+    if (r->outlet->worker->draining) {
+        end_well(r, 1001, "the server is going away");
+        return;
+    }
+    if (r->end_at_ms > 0 && now_ms >= r->end_at_ms) {
+        end_well(r, 1000, "ended; connect again");
+        return;
+    }
+    if (r->place == READER_TAIL)
+        return;
+    note_progress(r, now_ms);
+    check_lag(r, now_ms);
+    say_heartbeat(r, now_ms);
+}

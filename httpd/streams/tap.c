@@ -1,0 +1,195 @@
+#include "httpd/streams/tap.h"
+
+#include "httpd/http/exchange.h"
+#include "httpd/streams/hub_inner.h"
+#include "httpd/streams/reader.h"
+#include "httpd/streams/view.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct tap **bucket_of(struct hub *h, const struct stream *s)
+{
+    return &h->buckets[stream_id(s) % HUB_BUCKETS];
+}
+
+struct tap *tap_of(struct hub *h, struct stream *s)
+{
+    struct tap **bucket = bucket_of(h, s);
+    for (struct tap *t = *bucket; t; t = t->next)
+        if (t->stream == s)
+            return t;
+    struct tap *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->stream = stream_ref(s);
+    t->hub = h;
+    t->next = *bucket;
+    t->link = bucket;
+    if (t->next)
+        t->next->link = &t->next;
+    *bucket = t;
+    stream_add_tap(s, t);
+    return t;
+}
+
+static void free_tap(struct tap *t)
+{
+    stream_unref(t->stream);
+    free(t);
+}
+
+void tap_free_dead(struct tap *t)
+{
+    assert(t->dead && !atomic_load(&t->queued));
+    free_tap(t);
+}
+
+static void free_idle_views(struct tap *t)
+{
+    struct view **link = &t->views;
+    while (*link) {
+        struct view *v = *link;
+        if (!view_idle(v)) {
+            link = &v->next;
+            continue;
+        }
+        *link = v->next;
+        view_free(v);
+    }
+}
+
+void tap_settle(struct tap *t)
+{
+    if (t->busy)
+        return;
+    free_idle_views(t);
+    if (t->dead || t->views || t->behind || t->waiting || t->waiters)
+        return;
+    *t->link = t->next;
+    if (t->next)
+        t->next->link = t->link;
+    stream_remove_tap(t->stream, t);
+    /* Nobody tells it anything any more; the hub may still have it. */
+    t->dead = true;
+    if (!atomic_load(&t->queued))
+        free_tap(t);
+}
+
+static uint64_t least_of(const struct reader *list, uint64_t floor)
+{
+    for (const struct reader *r = list; r; r = r->next) {
+        uint64_t pos = reader_floor(r);
+        floor = pos < floor ? pos : floor;
+    }
+    return floor;
+}
+
+void tap_update_floor(struct tap *t)
+{
+    if (stream_bounds(t->stream)->policy != POLICY_BLOCK)
+        return;
+    uint64_t floor = UINT64_MAX;
+    for (const struct view *v = t->views; v; v = v->next) {
+        uint64_t pos = view_floor(v);
+        floor = pos < floor ? pos : floor;
+    }
+    floor = least_of(t->behind, floor);
+    floor = least_of(t->waiting, floor);
+    stream_tap_floor(t->stream, t, floor);
+}
+
+/* What a waiter waits for is there, or will never be. */
+static bool is_due(struct tap *t, const struct tap_waiter *w,
+                   const struct stream_state *now)
+{
+    if (now->gone || now->closed)
+        return true;
+    return w->room ? stream_room(t->stream) > 0 : now->tail > w->pos;
+}
+
+static void wake_waiters(struct tap *t, const struct stream_state *now)
+{
+    struct tap_waiter *next;
+    for (struct tap_waiter *w = t->waiters; w; w = next) {
+        next = w->next;
+        if (!is_due(t, w, now))
+            continue;
+        tap_wait_stop(w);
+        w->wake(w);
+    }
+}
+
+bool tap_turn(struct tap *t, size_t *sends_left)
+{
+    struct stream_state now;
+    bool more = false;
+    stream_look(t->stream, &now);
+    for (struct view *v = t->views; v; v = v->next)
+        more = view_turn(v, sends_left) || more;
+    for (struct reader *r = t->waiting; r; r = r->next)
+        r->outlet->ops->wake(r->outlet);
+    wake_waiters(t, &now);
+    tap_update_floor(t);
+    return more;
+}
+
+void tap_sweep(struct tap *t, uint64_t now_ms)
+{
+    struct tap_waiter *next;
+    for (struct view *v = t->views; v; v = v->next)
+        view_sweep(v, now_ms);
+    for (struct tap_waiter *w = t->waiters; w; w = next) {
+        next = w->next;
+        if (w->deadline_ms == 0 || now_ms < w->deadline_ms)
+            continue;
+        tap_wait_stop(w);
+        w->timed_out = true;
+        w->wake(w);
+    }
+}
+
+static bool arm(struct exchange *x, struct stream *s, struct tap_waiter *w)
+{
+    struct tap *t = tap_of(x->worker->hub, s);
+    assert(!w->tap);
+    if (!t)
+        return false;
+    w->tap = t;
+    w->timed_out = false;
+    w->next = t->waiters;
+    w->link = &t->waiters;
+    if (w->next)
+        w->next->link = &w->next;
+    t->waiters = w;
+    /* It may have come between the caller's look and now. */
+    tap_news(t);
+    return true;
+}
+
+bool tap_wait_room(struct exchange *x, struct stream *s, struct tap_waiter *w)
+{
+    w->room = true;
+    return arm(x, s, w);
+}
+
+bool tap_wait_news(struct exchange *x, struct stream *s, uint64_t pos,
+                   struct tap_waiter *w)
+{
+    w->room = false;
+    w->pos = pos;
+    return arm(x, s, w);
+}
+
+void tap_wait_stop(struct tap_waiter *w)
+{
+    struct tap *t = w->tap;
+    if (!t)
+        return;
+    *w->link = w->next;
+    if (w->next)
+        w->next->link = w->link;
+    w->tap = NULL;
+    tap_settle(t);
+}
