@@ -40,13 +40,13 @@ static bool read_from(struct exchange *x, struct read_request *want,
     if (!word.at && !request_param(x, STR("burst"), text, sizeof text, &word))
         return false;
     if (!word.at)
-        word = want->waited ? STR("start")
-                            : str_from(x->route->config->burst);
+        word = want->waited ? STR("start") : str_from(x->route->config->burst);
     struct str offset = request_header(&x->req, HEADER_LAST_EVENT_ID);
     if (offset.len > 0) {
         /* The browser knows better than the address that it connects to. */
         if (stream_offset_read(offset, &want->pos) == OFFSET_AT) {
             want->from = READ_FROM_POS;
+            want->resumes = true;
             return true;
         }
         response_error(x, 400, "Last-Event-ID is no offset of a stream");
@@ -120,6 +120,20 @@ static void follow(struct exchange *x, struct stream *s,
     live_follow(x, s, live);
 }
 
+/* An EventSource gives up at anything but 200, so that what it has lost is told
+ * as an event. */
+static bool resume(struct stream *s, const struct read_request *want,
+                   struct live_request *live)
+{
+    struct stream_state now;
+    stream_look(s, &now);
+    if (!want->resumes || want->live != LIVE_SSE || want->pos >= now.first)
+        return false;
+    live->pos = now.first;
+    live->lost = now.first - want->pos;
+    return true;
+}
+
 static void read_live(struct exchange *x, struct stream *s,
                       struct read_request *want)
 {
@@ -134,7 +148,7 @@ static void read_live(struct exchange *x, struct stream *s,
         return;
     }
     if (!read_from(x, want, s) || !read_slow(x, &live) ||
-        !resolve_pos(x, s, want, &live.pos)) {
+        (!resume(s, want, &live) && !resolve_pos(x, s, want, &live.pos))) {
         stream_unref(s);
         return;
     }

@@ -22,7 +22,8 @@ struct live_request {
     uint64_t lag_soft;
     uint64_t lag_soft_ms;
     uint64_t pos;
-    uint64_t cursor;       /* the client's, 0: none; SSE_DS and WS_DS */
+    uint64_t lost;   /* bytes before pos that it should have got: told first */
+    uint64_t cursor; /* the client's, 0: none; SSE_DS and WS_DS */
     uint64_t end_after_ms; /* the response is ended then; 0: never */
     uint64_t heartbeat_ms; /* 0: none */
 };

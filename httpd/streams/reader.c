@@ -54,6 +54,7 @@ bool reader_init(struct reader *r, struct outlet *o, struct stream *s,
         .lag_soft_ms = (uint32_t)want->lag_soft_ms,
         .slow_reader = want->slow_reader,
         .moved_ms = o->worker->now_ms,
+        .lost = want->lost,
         .cursor = want->cursor,
     };
     if (want->end_after_ms > 0)
@@ -225,6 +226,9 @@ static enum flow say_hello(struct reader *r, const struct stream_state *now)
     bool tail = r->pos == now->tail;
     r->said_hello = true;
     bytes_reset(out);
+    if (r->lost > 0 && render_gap(&r->style, &r->state, r->pos - r->lost,
+                                  r->pos, out) != FLOW_DONE)
+        return FLOW_FAILED;
     if (!tail && r->style.form == RENDER_SSE_DS)
         return FLOW_DONE;
     if (render_hello(&r->style, r->pos, tail, now->closed, cursor_of(r), out) !=

@@ -47,6 +47,7 @@ struct read_request {
     enum read_from from;
     uint64_t pos;
     uint64_t cursor; /* 0: none was sent */
+    bool resumes;    /* pos is a Last-Event-ID */
     bool waited;     /* it came before the stream did */
 };
 
