@@ -237,8 +237,8 @@ int main(int argc, char **argv)
 {
     static struct load l = {.readers_n = 10000,
                             .stuck_every = 10,
-                            .publishers_n = 4,
-                            .body_bytes = 1024};
+                            .publishers_n = 16,
+                            .body_bytes = 16384};
     char line[LINE_BYTES];
     unsigned seconds;
     for (int c; (c = getopt(argc, argv, "c:x:k:b:u:")) != -1;)
