@@ -109,7 +109,8 @@ OUR_SRC := $(LIB_SRC) httpd/main.c $(SUPPORT_SRC) $(UNIT_SRC) $(TORTURE_SRC) \
            $(WIRE_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(QUEUES_SRC) $(TRACE_SRC) \
            $(CLIENT_SRC) $(MODEL_SRC) $(CHECKER_SRC) $(EXAMPLE_SRC) $(APART_SRC) \
            $(PRELOAD_SRC)
-OUR_H   := $(sort $(shell find buffers parser httpd tests bench -name '*.h'))
+OUR_H   := $(sort $(shell find buffers parser httpd tests bench \
+             -name node_modules -prune -o -name '*.h' -print))
 
 LLHTTP_OBJ := $(patsubst $(LLHTTP_SRC_DIR)/%.c,$(BUILD)/llhttp/%.o,$(LLHTTP_SRC))
 LIBS := $(BUILD)/libhttpd.a $(BUILD)/libparser.a $(BUILD)/libbuffers.a

@@ -8,6 +8,7 @@
 #include "httpd/streams/answers.h"
 #include "httpd/streams/append.h"
 #include "httpd/streams/hub.h"
+#include "httpd/streams/many.h"
 #include "httpd/streams/strict.h"
 #include "httpd/streams/strict_create.h"
 #include "parser/media_type.h"
@@ -148,6 +149,12 @@ static void head(struct exchange *x, struct str name)
     stream_unref(s);
 }
 
+/* The mount itself, with no name behind it. */
+static bool is_root(struct exchange *x)
+{
+    return request_str(&x->req, x->req.path).len == x->route->prefix.len;
+}
+
 void friendly_handle(struct exchange *x)
 {
     struct str name;
@@ -158,6 +165,8 @@ void friendly_handle(struct exchange *x)
         answer_options(x);
         return;
     }
+    if (m == METHOD_GET && is_root(x) && many_handle(x))
+        return;
     if (!request_stream_name(x, &name) ||
         !request_allowed(x, reads ? STREAM_READS : STREAM_WRITES, name))
         return;
