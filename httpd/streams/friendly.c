@@ -9,6 +9,7 @@
 #include "httpd/streams/append.h"
 #include "httpd/streams/hub.h"
 #include "httpd/streams/many.h"
+#include "httpd/streams/stream_list.h"
 #include "httpd/streams/strict.h"
 #include "httpd/streams/strict_create.h"
 #include "parser/media_type.h"
@@ -165,8 +166,11 @@ void friendly_handle(struct exchange *x)
         answer_options(x);
         return;
     }
-    if (m == METHOD_GET && is_root(x) && many_handle(x))
+    if (reads && is_root(x)) {
+        if (m == METHOD_HEAD || !many_handle(x))
+            stream_list(x);
         return;
+    }
     if (!request_stream_name(x, &name) ||
         !request_allowed(x, reads ? STREAM_READS : STREAM_WRITES, name))
         return;
