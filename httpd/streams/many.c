@@ -5,6 +5,7 @@
 #include "httpd/http/exchange.h"
 #include "httpd/http/response.h"
 #include "httpd/http/route.h"
+#include "httpd/http/websocket_handshake.h"
 #include "httpd/loop/worker.h"
 #include "httpd/streams/hub.h"
 #include "httpd/streams/many_inner.h"
@@ -112,14 +113,31 @@ static bool attach_all(struct exchange *x, struct many *m, struct str list)
     return true;
 }
 
+static void follow_by_frames(struct exchange *x, struct many *m)
+{
+    size_t protocol;
+    if (!websocket_accept(x, NULL, 0, &protocol)) {
+        many_free(m);
+        return;
+    }
+    m->websocket = true;
+    websocket_init(&m->ws, WEBSOCKET_CONTROL_MAX, &many_message_ops, m,
+                   &x->worker->accepted);
+    response_follow(x, &many_websocket_ops, m);
+}
+
 static void follow(struct exchange *x, struct many *m)
 {
     uint64_t patience_ms = x->route->config->user_timeout_ms;
-    m->chunked = x->req.minor > 0;
     if (patience_ms > 0) {
         (void)socket_set_user_timeout(m->outlet->fd, patience_ms);
         (void)socket_set_keepalive(m->outlet->fd, patience_ms);
     }
+    if (websocket_wanted(&x->req)) {
+        follow_by_frames(x, m);
+        return;
+    }
+    m->chunked = x->req.minor > 0;
     response_begin(x, 200);
     response_header(x, "Content-Type", STR("text/event-stream"));
     response_header(x, "Cache-Control", STR("no-cache"));

@@ -40,6 +40,8 @@ void many_free(struct many *m)
 {
     for (size_t i = 0; i < m->n; i++)
         detach(&m->streams[i]);
+    if (m->websocket)
+        websocket_fini(&m->ws);
     free(m);
 }
 
@@ -122,7 +124,7 @@ static enum flow push_comment(struct many *m)
 static enum flow pull(void *self)
 {
     struct many *m = self;
-    if (m->finished)
+    if (m->finished || (m->websocket && m->ws.over))
         return FLOW_END;
     if (!m->outlet->writable)
         return FLOW_AGAIN;
@@ -152,6 +154,8 @@ static void tick(void *self, uint64_t now_ms)
     struct many *m = self;
     if (m->finished)
         return;
+    if (m->websocket)
+        websocket_tick(&m->ws, now_ms, false);
     if (m->outlet->worker->draining) {
         (void)push_last(m);
         m->outlet->ops->wake(m->outlet);
@@ -169,3 +173,40 @@ static void stop(void *self)
 
 const struct follower_ops many_ops = {
     .name = "streams", .pull = pull, .tick = tick, .stop = stop};
+
+static size_t room(void *self)
+{
+    const struct many *m = self;
+    return m->ws.over ? 0 : WEBSOCKET_PIECE_BYTES_MAX;
+}
+
+static enum flow feed(void *self, struct str piece)
+{
+    struct many *m = self;
+    enum flow r = websocket_feed(&m->ws, piece);
+    m->outlet->ops->wake(m->outlet);
+    return r;
+}
+
+const struct follower_ops many_websocket_ops = {.name = "streams",
+                                                .pull = pull,
+                                                .room = room,
+                                                .push = feed,
+                                                .tick = tick,
+                                                .stop = stop};
+
+static enum flow on_message(void *self, const struct websocket_message *message)
+{
+    struct many *m = self;
+    (void)message;
+    websocket_close(&m->ws, WEBSOCKET_POLICY, "this connection reads only");
+    return FLOW_DONE;
+}
+
+static bool say(void *self, struct str bytes)
+{
+    struct many *m = self;
+    return write_queue_push(m->outlet->out, bytes.at, bytes.len) == FLOW_DONE;
+}
+
+const struct websocket_ops many_message_ops = {on_message, say};

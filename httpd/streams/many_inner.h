@@ -10,6 +10,7 @@
 
 #include "buffers/bytes.h"
 #include "httpd/http/follower.h"
+#include "httpd/http/websocket.h"
 #include "httpd/streams/many.h"
 #include "httpd/streams/tap.h"
 
@@ -34,6 +35,7 @@ struct many {
     bool said_hello;
     bool finished;
     bool websocket;
+    struct websocket ws;
     struct many_stream streams[MANY_STREAMS_MAX];
 };
 
@@ -50,6 +52,8 @@ enum flow many_end(struct many *m, struct many_stream *s, bool gone,
                    struct bytes *out);
 
 extern const struct follower_ops many_ops;
+extern const struct follower_ops many_websocket_ops;
+extern const struct websocket_ops many_message_ops;
 
 /* Attaches stream i; false: no memory. */
 bool many_attach(struct many *m, struct stream *s, uint64_t pos);

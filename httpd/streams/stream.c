@@ -180,7 +180,8 @@ bool stream_expired(struct stream *s, uint64_t now_ms)
     if (s->life.kind == LIFE_EXPIRES_AT)
         return now_ms >= s->life.expires_at_ms;
     pthread_mutex_lock(&s->lock);
-    bool expired = count_readers(s) == 0 && now_ms >= s->touched_ms + s->life.ttl_s * 1000;
+    bool expired =
+        count_readers(s) == 0 && now_ms >= s->touched_ms + s->life.ttl_s * 1000;
     pthread_mutex_unlock(&s->lock);
     return expired;
 }
