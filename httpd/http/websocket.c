@@ -16,6 +16,7 @@
 
 #define SHORT_OF_MEMORY "short of memory; try again later"
 #define BAD_FRAME       "a frame is against the protocol"
+#define READS_ONLY      "this connection reads only"
 #define BAD_TEXT        "text is not UTF-8"
 
 /* What there is of a frame and of a message. */
@@ -201,6 +202,10 @@ static bool begin_frame(struct websocket *ws,
         is_control(op) || (op == WEBSOCKET_CONTINUATION) == (box->opcode != 0);
     if (!frame->mask || frame->rsv != 0 || !known || !in_order) {
         websocket_close(ws, WEBSOCKET_PROTOCOL, BAD_FRAME);
+        return false;
+    }
+    if (!is_control(op) && !ws->ops->on_message) {
+        websocket_close(ws, WEBSOCKET_POLICY, READS_ONLY);
         return false;
     }
     uint64_t room = ws->message_max - box->message.len;

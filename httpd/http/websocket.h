@@ -70,7 +70,8 @@ struct websocket_message {
 };
 
 struct websocket_ops {
-    /* DONE; FULL: not now, it is held and offered again by websocket_resume().
+    /* NULL: a message is 1008, as soon as its head is there.
+     * DONE; FULL: not now, it is held and offered again by websocket_resume().
      * May send and close. */
     enum flow (*on_message)(void *self, const struct websocket_message *m);
 

@@ -172,6 +172,12 @@ void tap_wait_more(struct tap *t, uint64_t pos, struct tap_waiter *w)
     arm(t, w);
 }
 
+void tap_wait_space(struct tap *t, struct tap_waiter *w)
+{
+    w->room = true;
+    arm(t, w);
+}
+
 bool tap_wait_room(struct exchange *x, struct stream *s, struct tap_waiter *w)
 {
     struct tap *t = tap_of(x->worker->hub, s);

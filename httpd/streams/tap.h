@@ -89,6 +89,7 @@ bool tap_wait_news(struct exchange *x, struct stream *s, uint64_t pos,
 
 /* The same at a tap that is there. */
 void tap_wait_more(struct tap *t, uint64_t pos, struct tap_waiter *w);
+void tap_wait_space(struct tap *t, struct tap_waiter *w);
 
 /* Disarms it; harmless when it is not armed. */
 void tap_wait_stop(struct tap_waiter *w);
