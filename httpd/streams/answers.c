@@ -207,13 +207,13 @@ void answer_append(struct exchange *x, struct stream *s, const struct append *a,
     case APPEND_FULL:
         response_error(x, 503,
                        "the stream is full and its readers do not get "
-                       "on; nothing was appended");
+                       "on; this append was not made");
         return;
     case APPEND_REFUSED:
-        response_error(x, 503, "the stream is full; nothing was appended");
+        response_error(x, 503, "the stream is full; this append was not made");
         return;
     case APPEND_NO_MEMORY:
-        response_error(x, 503, "short of memory; nothing was appended");
+        response_error(x, 503, "short of memory; this append was not made");
         return;
     case APPEND_PRODUCERS:
         response_error(x, 503,

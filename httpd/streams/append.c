@@ -76,6 +76,19 @@ void answer_body_fault(struct exchange *x, const struct messages *m,
     }
 }
 
+void answer_no_body(struct exchange *x)
+{
+    response_error(x, 400,
+                   "there is no body to append; to close the stream send "
+                   "Stream-Closed: true");
+}
+
+unsigned append_wait_ms(const struct stream *s)
+{
+    uint64_t ms = stream_bounds(s)->slow_after_ms + APPEND_EVICT_MS;
+    return ms > APPEND_WAIT_MS ? (unsigned)ms : APPEND_WAIT_MS;
+}
+
 /* What will be refused for another reason is not read as JSON first. */
 static bool is_refused_anyway(struct stream *s, const struct append *a)
 {
@@ -97,7 +110,7 @@ static enum gather_step append_messages(struct exchange *x, struct stream *s,
     enum append_result r = stream_append(s, a, &outcome);
     if (r == APPEND_FULL && !turn->timed_out) {
         turn->stream = stream_ref(s);
-        turn->wait_ms = APPEND_WAIT_MS;
+        turn->wait_ms = append_wait_ms(s);
         return GATHER_WAIT;
     }
     answer_append(x, s, a, r, &outcome);

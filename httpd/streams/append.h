@@ -6,7 +6,7 @@
  * Promise    the request is answered once. Under policy block the publisher is
  *            not read while the stream is full: its TCP window closes.
  * Limits     JSON: APPEND_MESSAGES_MAX messages; a wait for room:
- *            APPEND_WAIT_MS, then 503.
+ *            append_wait_ms(), then 503.
  * Threads    the worker's. */
 #ifndef HTTPD_STREAMS_APPEND_H
 #define HTTPD_STREAMS_APPEND_H
@@ -17,7 +17,8 @@
 struct exchange;
 
 #define APPEND_MESSAGES_MAX 65536u
-#define APPEND_WAIT_MS      60000u
+#define APPEND_WAIT_MS      60000u /* at least */
+#define APPEND_EVICT_MS     5000u  /* beyond slow_after */
 
 enum body_fault {
     BODY_FINE,
@@ -49,7 +50,16 @@ void answer_body_fault(struct exchange *x, const struct messages *m,
 enum gather_step append_body(struct exchange *x, struct stream *s,
                              struct append *a, struct gather_turn *turn);
 
-/* Takes over a reference to s. close: it is closed at the body's end. */
-void append_live(struct exchange *x, struct stream *s, bool close);
+/* Takes over a reference to s. close: it is closed at the body's end.
+ * empty_fine: a body of no bytes is no fault without it. */
+void append_live(struct exchange *x, struct stream *s, bool close,
+                 bool empty_fine);
+
+/* 400: an append without a body that closes nothing. */
+void answer_no_body(struct exchange *x);
+
+/* How long a publisher waits for room: readers that stand in its way are
+ * evicted before. */
+unsigned append_wait_ms(const struct stream *s);
 
 #endif

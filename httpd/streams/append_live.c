@@ -22,6 +22,8 @@ struct live_body {
     struct stream *stream;
     struct bytes held;
     bool close;
+    bool empty_fine;
+    bool came; /* some of a body */
     bool over; /* answered */
 };
 
@@ -45,7 +47,8 @@ static void wait_for_room(struct live_body *b)
     if (b->waiter.tap)
         return;
     b->waiter.wake = wake;
-    b->waiter.deadline_ms = worker_now_ms(b->x->worker) + APPEND_WAIT_MS;
+    b->waiter.deadline_ms =
+        worker_now_ms(b->x->worker) + append_wait_ms(b->stream);
     if (!tap_wait_room(b->x, b->stream, &b->waiter))
         refuse(b, 503, "out of memory");
 }
@@ -86,6 +89,11 @@ static void finish(struct live_body *b)
 {
     struct append_outcome outcome;
     struct str nothing = {0};
+    if (!b->came && !b->close && !b->empty_fine) {
+        b->over = true;
+        answer_no_body(b->x);
+        return;
+    }
     if (append(b, nothing, b->close, &outcome) != APPEND_DONE)
         return;
     b->over = true;
@@ -111,7 +119,10 @@ static size_t room(void *self, struct exchange *x)
     uint64_t left = let_go(b) && !b->over ? stream_room(b->stream) : 0;
     if (left == 0 && !b->over)
         wait_for_room(b);
-    return left < READ_BODY_BYTES ? (size_t)left : READ_BODY_BYTES;
+    /* A larger piece would be refused, whatever is dropped for it. */
+    uint64_t most = stream_bounds(b->stream)->bytes_max;
+    most = most < READ_BODY_BYTES ? most : READ_BODY_BYTES;
+    return (size_t)(left < most ? left : most);
 }
 
 static enum flow push(void *self, struct exchange *x, struct str piece)
@@ -121,6 +132,7 @@ static enum flow push(void *self, struct exchange *x, struct str piece)
     (void)x;
     if (b->over || piece.len == 0)
         return FLOW_DONE;
+    b->came = true;
     if (append(b, piece, false, &outcome) == APPEND_FULL &&
         bytes_append_str(&b->held, piece) != FLOW_DONE)
         refuse(b, 503, "short of memory; what came before was appended");
@@ -174,7 +186,8 @@ static void stop(void *self)
 
 static const struct body_ops live_ops = {"publish", room, push, end, stop};
 
-void append_live(struct exchange *x, struct stream *s, bool close)
+void append_live(struct exchange *x, struct stream *s, bool close,
+                 bool empty_fine)
 {
     struct live_body *b = calloc(1, sizeof *b);
     if (!b) {
@@ -185,6 +198,7 @@ void append_live(struct exchange *x, struct stream *s, bool close)
     b->x = x;
     b->stream = s;
     b->close = close;
+    b->empty_fine = empty_fine;
     bytes_init(&b->held, READ_BODY_BYTES);
     x->body_pauses = true;
     if (x->route->config->user_timeout_ms > 0)

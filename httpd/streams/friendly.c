@@ -138,7 +138,7 @@ static void write_stream(struct exchange *x, struct str name)
         gather_body(x, most, true, write_whole);
         return;
     }
-    append_live(x, s, request_closes(x));
+    append_live(x, s, request_closes(x), true);
 }
 
 static void head(struct exchange *x, struct str name)
@@ -146,7 +146,7 @@ static void head(struct exchange *x, struct str name)
     struct stream *s = find_or_refuse(x, name);
     if (!s)
         return;
-    answer_head(x, s);
+    answer_head(x, s, true);
     stream_unref(s);
 }
 

@@ -8,7 +8,7 @@
  *            to wait: when there may be room, or at last with timed_out.
  * Refuses    a longer body with 413, none at all where a length must be with
  *            411, for want of memory 503.
- * Limits     bytes_max, charged as the request's; GATHER_WAIT_MS.
+ * Limits     bytes_max, charged as the request's; wait_ms.
  * Owns       the bytes, until the answer.
  * Threads    the worker's. */
 #ifndef HTTPD_STREAMS_GATHER_H

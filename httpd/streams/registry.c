@@ -162,18 +162,27 @@ static struct entry *look_up_source(struct registry *r, struct stream *source,
     return e && e->stream == source && !e->soft_deleted ? e : NULL;
 }
 
+/* What comes into the table: a stream that was made, or is made of config. */
+struct newcomer {
+    struct stream *made; /* or NULL */
+    const struct stream_config *config;
+    struct str name;
+    struct stream *source; /* of a fork, or NULL */
+    uint64_t now_ms;
+};
+
 /* NULL when out of memory. */
-static struct entry *entry_new(struct registry *r,
-                               const struct stream_config *config,
-                               uint64_t now_ms)
+static struct entry *entry_new(struct registry *r, const struct newcomer *n)
 {
-    size_t bytes =
-        REGISTRY_STREAM_BYTES + config->name.len + config->content_type.len;
+    size_t bytes = REGISTRY_STREAM_BYTES + n->name.len;
+    bytes += n->made ? stream_content_type(n->made).len
+                     : n->config->content_type.len;
     if (!budget_take(r->budget, BUDGET_NEW, bytes))
         return NULL;
     struct entry *e = calloc(1, sizeof *e);
     if (e)
-        e->stream = stream_new(config, now_ms);
+        e->stream =
+            n->made ? stream_ref(n->made) : stream_new(n->config, n->now_ms);
     if (!e || !e->stream) {
         free(e);
         budget_give(r->budget, BUDGET_NEW, bytes);
@@ -183,24 +192,23 @@ static struct entry *entry_new(struct registry *r,
     return e;
 }
 
-static enum registry_result create(struct registry *r,
-                                   const struct stream_config *config,
-                                   uint64_t now_ms, struct entry **dead,
-                                   struct entry **ret)
+static enum registry_result take_in(struct registry *r,
+                                    const struct newcomer *n,
+                                    struct entry **dead, struct entry **ret)
 {
-    uint64_t hash = name_hash(&r->key, config->name);
-    *ret = look_up(r, hash, config->name, now_ms, dead);
+    uint64_t hash = name_hash(&r->key, n->name);
+    *ret = look_up(r, hash, n->name, n->now_ms, dead);
     if (*ret)
         return (*ret)->soft_deleted ? REGISTRY_SOFT_DELETED : REGISTRY_EXISTS;
     struct entry *source = NULL;
-    if (config->source) {
-        source = look_up_source(r, config->source, now_ms, dead);
+    if (n->source) {
+        source = look_up_source(r, n->source, n->now_ms, dead);
         if (!source)
             return REGISTRY_SOURCE_GONE;
     }
     if (r->streams_n >= r->streams_max)
         return REGISTRY_FULL;
-    struct entry *e = entry_new(r, config, now_ms);
+    struct entry *e = entry_new(r, n);
     if (!e)
         return REGISTRY_NO_MEMORY;
     e->hash = hash;
@@ -216,18 +224,38 @@ static enum registry_result create(struct registry *r,
     return REGISTRY_CREATED;
 }
 
-enum registry_result registry_create(struct registry *r,
-                                     const struct stream_config *config,
-                                     uint64_t now_ms, struct stream **ret)
+static enum registry_result create(struct registry *r, const struct newcomer *n,
+                                   struct stream **ret)
 {
     struct entry *dead = NULL;
     struct entry *e;
     pthread_mutex_lock(&r->lock);
-    enum registry_result result = create(r, config, now_ms, &dead, &e);
+    enum registry_result result = take_in(r, n, &dead, &e);
     *ret = e && !e->soft_deleted ? stream_ref(e->stream) : NULL;
     pthread_mutex_unlock(&r->lock);
     bury(r, dead);
     return result;
+}
+
+enum registry_result registry_create(struct registry *r,
+                                     const struct stream_config *config,
+                                     uint64_t now_ms, struct stream **ret)
+{
+    struct newcomer n = {.config = config,
+                         .name = config->name,
+                         .source = config->source,
+                         .now_ms = now_ms};
+    return create(r, &n, ret);
+}
+
+enum registry_result registry_add(struct registry *r, struct stream *s,
+                                  uint64_t now_ms, struct stream **ret)
+{
+    struct newcomer n = {.made = s,
+                         .name = stream_name(s),
+                         .source = stream_source(s),
+                         .now_ms = now_ms};
+    return create(r, &n, ret);
 }
 
 enum registry_result registry_find(struct registry *r, struct str name,

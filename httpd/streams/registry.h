@@ -52,6 +52,11 @@ void registry_drop_all(struct registry *r);
 enum registry_result registry_create(struct registry *r,
                                      const struct stream_config *config,
                                      uint64_t now_ms, struct stream **ret);
+/* As registry_create(), of a stream that was made, and filled, beforehand:
+ * nobody sees it half-made. *ret is s, or the one that is there. */
+enum registry_result registry_add(struct registry *r, struct stream *s,
+                                  uint64_t now_ms, struct stream **ret);
+
 enum registry_result registry_find(struct registry *r, struct str name,
                                    uint64_t now_ms, struct stream **ret);
 

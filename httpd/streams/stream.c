@@ -7,7 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Atomic uint64_t ids = 1;
+static _Atomic uint64_t ids;
+
+/* Entity tags outlive the process: the first id is of the time it was made, and
+ * a later process begins beyond, were there a million streams a millisecond. */
+#define ID_CLOCK_SHIFT 20
+
+static uint64_t new_id(uint64_t now_ms)
+{
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&ids, &none, now_ms << ID_CLOCK_SHIFT | 1);
+    return atomic_fetch_add(&ids, 1);
+}
 
 static bool copy_text(struct str *to, struct str from)
 {
@@ -89,7 +100,7 @@ struct stream *stream_new(const struct stream_config *config, uint64_t now_ms)
     pthread_mutex_init(&s->lock, NULL);
     producers_init(&s->producers);
     time_marks_init(&s->marks);
-    s->id = atomic_fetch_add(&ids, 1);
+    s->id = new_id(now_ms);
     s->kind = kind_of(config->content_type);
     s->life = config->life;
     s->bounds = config->bounds;

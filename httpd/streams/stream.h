@@ -163,7 +163,9 @@ struct str stream_content_type(const struct stream *s);
 enum stream_kind stream_kind(const struct stream *s);
 const struct life_span *stream_life(const struct stream *s);
 const struct stream_bounds *stream_bounds(const struct stream *s);
-uint64_t stream_id(const struct stream *s); /* never the same twice */
+/* Never the same twice, by another process neither, unless the clock goes
+ * back. */
+uint64_t stream_id(const struct stream *s);
 struct stream *stream_source(const struct stream *s);
 uint64_t stream_fork_pos(const struct stream *s);
 

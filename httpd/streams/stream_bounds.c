@@ -35,6 +35,21 @@ static void route_bounds(const struct route_config *c,
     (void)slow_reader_read(str_from(c->slow_reader), &ret->slow_reader);
 }
 
+#define POLICY_WORDS_BYTES 64u
+
+/* "block or reject": what the operator allows. */
+static void refuse_policy(struct exchange *x, const struct route_config *c)
+{
+    struct bytes words;
+    bytes_init(&words, POLICY_WORDS_BYTES);
+    for (size_t i = 0; i < c->policies.n; i++)
+        (void)bytes_printf(&words, "%s%s", i > 0 ? " or " : "",
+                           c->policies.at[i]);
+    response_error(x, 400, "Stream-Policy is %.*s here", (int)words.len,
+                   words.data);
+    bytes_fini(&words);
+}
+
 static bool operator_allows(const struct route_config *c, struct str policy)
 {
     for (size_t i = 0; i < c->policies.n; i++)
@@ -56,9 +71,7 @@ static bool ask_policy(struct exchange *x, struct stream_bounds *ret)
     }
     if (operator_allows(x->route->config, text))
         return true;
-    response_error(x, 403,
-                   "the operator does not allow this Stream-Policy "
-                   "here");
+    refuse_policy(x, x->route->config);
     return false;
 }
 
@@ -117,4 +130,22 @@ bool request_bounds(struct exchange *x, struct stream_bounds *ret)
            ask_capacity(x, ret) &&
            ask_less(x, "Stream-Max-Age", true, &ret->age_ms) &&
            ask_less(x, "Stream-Max-Messages", false, &ret->messages_max);
+}
+
+/* Whether a word that was said names what is so. */
+static bool is_asked(struct exchange *x, const char *name, bool same)
+{
+    return same || !request_header_named(&x->req, str_from(name)).at;
+}
+
+bool request_bounds_hold(struct exchange *x, const struct stream_bounds *asked,
+                         const struct stream_bounds *b)
+{
+    return is_asked(x, "Stream-Policy", asked->policy == b->policy) &&
+           is_asked(x, "Stream-Slow-Reader",
+                    asked->slow_reader == b->slow_reader) &&
+           is_asked(x, "Stream-Capacity", asked->bytes_max == b->bytes_max) &&
+           is_asked(x, "Stream-Max-Age", asked->age_ms == b->age_ms) &&
+           is_asked(x, "Stream-Max-Messages",
+                    asked->messages_max == b->messages_max);
 }

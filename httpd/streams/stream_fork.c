@@ -6,41 +6,49 @@
 #include "httpd/loop/worker.h"
 #include "httpd/streams/answers.h"
 #include "httpd/streams/hub.h"
+#include "parser/ascii.h"
 #include "parser/number.h"
 #include "parser/stream_offset.h"
 #include "parser/target.h"
 
 #include <string.h>
 
-/* A path on any mount, as it stands in a URL. */
-static bool source_name(struct exchange *x, struct str path, char *out,
-                        size_t cap, struct str *ret)
+#define SOURCE_PATH_BYTES_MAX (STREAM_NAME_BYTES_MAX + 256u)
+
+/* The mount that a path is on, as it stands in a URL, decoded into out; NULL
+ * when it names no stream. */
+static const struct route *source_route(struct exchange *x, struct str path,
+                                        char out[SOURCE_PATH_BYTES_MAX],
+                                        struct str *ret_name)
 {
-    const struct route_table *routes = x->worker->routes;
     size_t len;
-    if (path.len == 0 || path.len > cap || path.at[0] != '/' ||
+    if (!ascii_at(path, '/') || path.len > SOURCE_PATH_BYTES_MAX ||
         target_decode_path(path, out, &len) != VERDICT_NONE)
-        return false;
+        return NULL;
     struct str decoded = {out, len};
-    const struct route *r = route_find(routes, decoded);
+    const struct route *r = route_find(x->worker->routes, decoded);
     if (!r || r->config->streams[0] == '\0')
-        return false;
-    *ret = route_rest(r, decoded);
-    return ret->len > 0 && ret->len <= STREAM_NAME_BYTES_MAX;
+        return NULL;
+    *ret_name = route_rest(r, decoded);
+    bool named = ret_name->len > 0 && ret_name->len <= STREAM_NAME_BYTES_MAX;
+    return named ? r : NULL;
 }
 
 static bool find_source(struct exchange *x, struct str path,
                         struct stream **ret)
 {
-    char text[STREAM_NAME_BYTES_MAX + 256u];
+    char text[SOURCE_PATH_BYTES_MAX];
     struct str name;
     struct hub *h = x->worker->hub;
-    if (!source_name(x, path, text, sizeof text, &name)) {
+    const struct route *route = source_route(x, path, text, &name);
+    if (!route) {
         response_error(x, 404,
                        "Stream-Forked-From names no stream; it is a "
                        "whole path such as /v1/stream/NAME");
         return false;
     }
+    if (!request_allowed_at(x, route, STREAM_READS, name))
+        return false;
     enum registry_result r =
         registry_find(hub_registry(h), name, hub_now_ms(h), ret);
     if (r == REGISTRY_FOUND)

@@ -49,13 +49,13 @@ static bool refuse_token(struct exchange *x, enum token_verdict v)
     return false;
 }
 
-bool request_allowed(struct exchange *x, enum stream_action action,
-                     struct str name)
+bool request_allowed_at(struct exchange *x, const struct route *route,
+                        enum stream_action action, struct str name)
 {
     char token[TOKEN_BYTES_MAX];
     struct token_offer offer = {
         .authorization = request_header(&x->req, HEADER_AUTHORIZATION)};
-    if (!x->route->tokens) {
+    if (!route->tokens) {
         if (x->carrier_ops->from_loopback(x))
             return true;
         response_error(x, 403,
@@ -67,9 +67,15 @@ bool request_allowed(struct exchange *x, enum stream_action action,
                        &offer.access_token))
         return false;
     enum token_verdict v =
-        tokens_check(x->route->tokens, &offer,
+        tokens_check(route->tokens, &offer,
                      action == STREAM_READS ? TOKEN_READ : TOKEN_PUBLISH, name);
     return v == TOKEN_OK || refuse_token(x, v);
+}
+
+bool request_allowed(struct exchange *x, enum stream_action action,
+                     struct str name)
+{
+    return request_allowed_at(x, x->route, action, name);
 }
 
 bool request_param(struct exchange *x, struct str name, char *out, size_t cap,

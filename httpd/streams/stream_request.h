@@ -11,7 +11,7 @@
 #include "httpd/streams/registry.h"
 
 struct exchange;
-struct route_config;
+struct route;
 
 /* The name behind the route's prefix; 404 without one, 414 beyond
  * STREAM_NAME_BYTES_MAX. */
@@ -25,6 +25,10 @@ enum stream_action {
 /* 401 or 403 when the client may not. */
 bool request_allowed(struct exchange *x, enum stream_action action,
                      struct str name);
+
+/* The same by the rules of another route. */
+bool request_allowed_at(struct exchange *x, const struct route *route,
+                        enum stream_action action, struct str name);
 
 enum live_mode {
     LIVE_NONE,
@@ -68,8 +72,9 @@ bool request_append(struct exchange *x, struct append *ret);
 /* Stream-TTL or Stream-Expires-At; *ret_given says whether there was one. */
 bool request_life(struct exchange *x, struct life_span *ret, bool *ret_given);
 
-/* A fork's source, of which it takes a reference, and where it begins. source
- * is NULL when none is asked for. */
+/* A fork's source, which the client must be allowed to read and of which it
+ * takes a reference, and where it begins. source is NULL when none is asked
+ * for. */
 struct fork_request {
     struct stream *source;
     uint64_t pos;
@@ -80,5 +85,10 @@ bool request_fork(struct exchange *x, struct fork_request *ret);
 
 /* Bounds by the route, and by the creator within what the route allows. */
 bool request_bounds(struct exchange *x, struct stream_bounds *ret);
+
+/* Whether a stream with these bounds is as was asked; what the request does not
+ * say is not compared. */
+bool request_bounds_hold(struct exchange *x, const struct stream_bounds *asked,
+                         const struct stream_bounds *b);
 
 #endif

@@ -29,9 +29,7 @@ static bool has_what_it_needs(struct exchange *x, const struct append *a,
                               size_t len)
 {
     if (len == 0 && !a->close) {
-        response_error(x, 400,
-                       "there is no body to append; to close the "
-                       "stream send Stream-Closed: true");
+        answer_no_body(x);
         return false;
     }
     if (len > 0 && !a->content_type.at) {
@@ -88,7 +86,7 @@ static void post_live(struct exchange *x, struct str name)
         gather_body(x, x->route->config->append_bytes_max, false, post);
         return;
     }
-    append_live(x, s, request_closes(x));
+    append_live(x, s, request_closes(x), false);
 }
 
 static void start_post(struct exchange *x, struct str name)
@@ -109,6 +107,13 @@ static void get(struct exchange *x, struct str name)
         stream_unref(s);
         return;
     }
+    if (want.live == LIVE_RAW || want.live == LIVE_NDJSON) {
+        stream_unref(s);
+        response_error(x, 400,
+                       "live is long-poll or sse here; raw and ndjson are of "
+                       "a friendly mount");
+        return;
+    }
     strict_read(x, s, &want);
 }
 
@@ -117,7 +122,7 @@ static void head(struct exchange *x, struct str name)
     struct stream *s = find_or_refuse(x, name);
     if (!s)
         return;
-    answer_head(x, s);
+    answer_head(x, s, false);
     stream_unref(s);
 }
 

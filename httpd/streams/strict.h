@@ -23,8 +23,8 @@ void strict_handle(struct exchange *x);
 void strict_read(struct exchange *x, struct stream *s,
                  const struct read_request *want);
 
-/* HEAD, and DELETE, of either mount. */
-void answer_head(struct exchange *x, struct stream *s);
+/* HEAD, and DELETE, of either mount. ranges: GET takes Range. */
+void answer_head(struct exchange *x, struct stream *s, bool ranges);
 void answer_delete(struct exchange *x, struct str name);
 
 /* Finds a stream or answers why not. */

@@ -95,12 +95,14 @@ static bool same_fork(const struct stream *s, const struct fork_request *f)
     return !f->offset_given || stream_fork_pos(s) == f->pos;
 }
 
-static bool same_as_asked(struct stream *s, const struct creation *c,
+static bool same_as_asked(struct exchange *x, struct stream *s,
+                          const struct creation *c,
                           const struct stream_state *now)
 {
     return media_type_same(stream_content_type(s), c->config.content_type) &&
            same_life(stream_life(s), &c->config.life) &&
-           now->closed == c->config.closed && same_fork(s, &c->fork);
+           now->closed == c->config.closed && same_fork(s, &c->fork) &&
+           request_bounds_hold(x, &c->config.bounds, stream_bounds(s));
 }
 
 static void put_location(struct exchange *x)
@@ -136,7 +138,7 @@ static void answer_existing(struct exchange *x, struct stream *s,
 {
     struct stream_state now;
     stream_look(s, &now);
-    if (!same_as_asked(s, c, &now)) {
+    if (!same_as_asked(x, s, c, &now)) {
         answer_registry(x, REGISTRY_EXISTS, true);
         return;
     }
@@ -144,52 +146,73 @@ static void answer_existing(struct exchange *x, struct stream *s,
     answer_created(x, s, 200);
 }
 
-/* The first content, before anybody is told of the stream. What has no room
- * takes the stream with it. */
-static void fill(struct exchange *x, struct stream *s, const struct creation *c,
-                 bool closes)
+/* The first content. What has no room is answered, and false. */
+static bool fill(struct exchange *x, struct stream *s, const struct creation *c)
 {
     struct append_outcome outcome;
     struct worker *w = x->worker;
     struct append a = {
         .messages = c->messages.many ? c->messages.many : &c->messages.one,
         .messages_n = c->messages.n,
-        .close = closes,
+        .close = c->config.closed,
         .pool = &w->pool,
         .now_ms = hub_now_ms(w->hub),
     };
-    if (a.messages_n == 0 && !closes) {
-        answer_created(x, s, 201);
-        return;
-    }
+    if (a.messages_n == 0 && !a.close)
+        return true;
     enum append_result r = stream_append(s, &a, &outcome);
-    if (r == APPEND_DONE) {
-        answer_created(x, s, 201);
+    if (r == APPEND_DONE)
+        return true;
+    answer_append(x, s, &a, r, &outcome);
+    return false;
+}
+
+/* It is whole before anybody sees it, and closed behind its first content. */
+static void create(struct exchange *x, const struct creation *c)
+{
+    struct hub *h = x->worker->hub;
+    struct stream_config config = c->config;
+    struct stream *there = NULL;
+    config.closed = false;
+    struct stream *s = stream_new(&config, hub_now_ms(h));
+    if (!s) {
+        answer_registry(x, REGISTRY_NO_MEMORY, true);
         return;
     }
-    (void)registry_delete(hub_registry(w->hub), c->config.name, a.now_ms);
-    answer_append(x, s, &a, r, &outcome);
+    if (fill(x, s, c)) {
+        enum registry_result r =
+            registry_add(hub_registry(h), s, hub_now_ms(h), &there);
+        if (r == REGISTRY_CREATED)
+            answer_created(x, s, 201);
+        else if (r == REGISTRY_EXISTS)
+            answer_existing(x, there, c);
+        else
+            answer_registry(x, r, true);
+    }
+    stream_unref(there);
+    stream_unref(s);
+}
+
+static void create_or_ensure(struct exchange *x, const struct creation *c)
+{
+    struct hub *h = x->worker->hub;
+    struct stream *s = NULL;
+    enum registry_result r =
+        registry_find(hub_registry(h), c->config.name, hub_now_ms(h), &s);
+    if (r == REGISTRY_FOUND)
+        answer_existing(x, s, c);
+    else if (r == REGISTRY_NOT_FOUND)
+        create(x, c);
+    else
+        answer_registry(x, r, true);
+    stream_unref(s);
 }
 
 enum gather_step strict_create(struct exchange *x, struct gather_turn *turn)
 {
     struct creation c = {0};
-    struct hub *h = x->worker->hub;
-    struct stream *s = NULL;
-    if (read_creation(x, turn, &c)) {
-        /* Closed behind its first content, if it is to be. */
-        struct stream_config config = c.config;
-        config.closed = false;
-        enum registry_result r =
-            registry_create(hub_registry(h), &config, hub_now_ms(h), &s);
-        if (r == REGISTRY_CREATED)
-            fill(x, s, &c, c.config.closed);
-        else if (r == REGISTRY_EXISTS)
-            answer_existing(x, s, &c);
-        else
-            answer_registry(x, r, true);
-    }
-    stream_unref(s);
+    if (read_creation(x, turn, &c))
+        create_or_ensure(x, &c);
     stream_unref(c.fork.source);
     messages_fini(&c.messages);
     return GATHER_ANSWERED;

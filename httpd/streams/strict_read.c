@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define CACHE_FRESH "public, max-age=60, stale-while-revalidate=300"
-#define TAG_BYTES   96u
+#define FRESH     "max-age=60, stale-while-revalidate=300"
+#define TAG_BYTES 96u
 
 /* Jitter of a cursor that must move on: 1 to 3600 seconds of 20 s each. */
 #define CURSOR_JITTER_MAX 180u
@@ -111,6 +111,14 @@ static void put_span(struct exchange *x, const struct span_answer *a)
         put_closed(x);
 }
 
+/* Where tokens say who may read, shared caches keep nothing. */
+static struct str caching(struct exchange *x, const struct span_answer *a)
+{
+    if (a->now)
+        return STR("no-store");
+    return x->route->tokens ? STR("private, " FRESH) : STR("public, " FRESH);
+}
+
 static void send_span(struct exchange *x, struct stream *s,
                       const struct span_answer *a, uint64_t cursor)
 {
@@ -123,8 +131,7 @@ static void send_span(struct exchange *x, struct stream *s,
     put_span(x, a);
     if (cursor > 0)
         put_number(x, "Stream-Cursor", cursor);
-    response_header(x, "Cache-Control",
-                    a->now ? STR("no-store") : STR(CACHE_FRESH));
+    response_header(x, "Cache-Control", caching(x, a));
     if (!a->now)
         response_header(x, "ETag", tag);
     if (same)
@@ -262,7 +269,7 @@ void strict_read(struct exchange *x, struct stream *s,
         catch_up(x, s, want, pos);
 }
 
-void answer_head(struct exchange *x, struct stream *s)
+void answer_head(struct exchange *x, struct stream *s, bool ranges)
 {
     struct stream_state now;
     stream_look(s, &now);
@@ -274,6 +281,7 @@ void answer_head(struct exchange *x, struct stream *s)
     if (now.closed)
         put_closed(x);
     response_header(x, "Cache-Control", STR("no-store"));
-    response_header(x, "Accept-Ranges", STR("bytes"));
+    if (ranges)
+        response_header(x, "Accept-Ranges", STR("bytes"));
     response_send_empty(x);
 }
