@@ -72,8 +72,11 @@ bool view_add_slot(struct view *v, struct reader *r)
     return true;
 }
 
+/* From where a slot was taken already, nothing is. */
 static void move_slot(struct view *v, size_t from, size_t to)
 {
+    if (from == to)
+        return;
     v->slots[to] = v->slots[from];
     v->slots[to].reader->slot = to;
 }
