@@ -65,7 +65,8 @@ endif
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3 2>/dev/null)
 FUSE_LIBS = $(shell pkg-config --libs fuse3 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# wslay says nothing to pkg-config, nor its version to anybody.
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay
 CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
 
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CPPFLAGS) \
@@ -109,7 +110,8 @@ OUR_SRC := $(LIB_SRC) httpd/main.c $(SUPPORT_SRC) $(UNIT_SRC) $(TORTURE_SRC) \
            $(WIRE_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(QUEUES_SRC) $(TRACE_SRC) \
            $(CLIENT_SRC) $(MODEL_SRC) $(CHECKER_SRC) $(EXAMPLE_SRC) $(APART_SRC) \
            $(PRELOAD_SRC)
-OUR_H   := $(sort $(shell find buffers parser httpd tests bench -name '*.h'))
+OUR_H   := $(sort $(shell find buffers parser httpd tests bench \
+             -name node_modules -prune -o -name '*.h' -print))
 
 LLHTTP_OBJ := $(patsubst $(LLHTTP_SRC_DIR)/%.c,$(BUILD)/llhttp/%.o,$(LLHTTP_SRC))
 LIBS := $(BUILD)/libhttpd.a $(BUILD)/libparser.a $(BUILD)/libbuffers.a
@@ -146,7 +148,7 @@ LLHTTP_VERSION := $(if $(LLHTTP_SRC),$(shell awk '/define LLHTTP_VERSION_/ {\
   $(shell pkg-config --modversion libllhttp 2>/dev/null))
 $(BUILD)/httpd/main.o: CPPFLAGS += -DSLUICE_LIBRARIES='"$(call version_of,libevent,libevent_core), \
 llhttp $(LLHTTP_VERSION), $(call version_of,zlib,zlib), \
-$(call version_of,libconfuse,libconfuse), $(call version_of,libyajl,yajl)\n"'
+$(call version_of,libconfuse,libconfuse), $(call version_of,libyajl,yajl), wslay\n"'
 
 $(BUILD)/sluice: $(BUILD)/httpd/main.o $(LIBS)
 	@echo "  LINK $@"

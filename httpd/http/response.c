@@ -154,7 +154,8 @@ static void send_head(struct exchange *x, struct str body)
         x->framing = FRAMING_NONE;
     else
         frame(x);
-    if (body_in_the_way(x) || x->worker->draining)
+    /* What was upgraded never becomes HTTP again. */
+    if (body_in_the_way(x) || x->worker->draining || x->status == 101)
         x->keep_alive = false;
     if (x->status == 101)
         put(x, STR("Connection: Upgrade\r\n"));

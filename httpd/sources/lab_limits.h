@@ -37,6 +37,11 @@
 #define LAB_PULL_CHUNKS_MAX 1024u
 #define LAB_PIECE_BYTES     (16u << 10) /* generated at once, on the stack */
 
+/* What is echoed fits into the write queue's slack. */
+#define LAB_WEBSOCKET_BYTES_MAX (64u << 10) /* of one message */
+#define LAB_WEBSOCKET_PING_MS   (15 * LAB_SECOND_MS)
+#define LAB_WEBSOCKET_QUIET_MS  (60 * LAB_SECOND_MS) /* without an answer */
+
 /* A reset waits until the bytes before it have left, but not for ever, and a
  * moment more. */
 #define LAB_RESET_POLL_MS  20u

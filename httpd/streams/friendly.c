@@ -8,6 +8,8 @@
 #include "httpd/streams/answers.h"
 #include "httpd/streams/append.h"
 #include "httpd/streams/hub.h"
+#include "httpd/streams/many.h"
+#include "httpd/streams/stream_list.h"
 #include "httpd/streams/strict.h"
 #include "httpd/streams/strict_create.h"
 #include "parser/media_type.h"
@@ -148,6 +150,12 @@ static void head(struct exchange *x, struct str name)
     stream_unref(s);
 }
 
+/* The mount itself, with no name behind it. */
+static bool is_root(struct exchange *x)
+{
+    return request_str(&x->req, x->req.path).len == x->route->prefix.len;
+}
+
 void friendly_handle(struct exchange *x)
 {
     struct str name;
@@ -156,6 +164,11 @@ void friendly_handle(struct exchange *x)
     answers_begin(x);
     if (m == METHOD_OPTIONS) {
         answer_options(x);
+        return;
+    }
+    if (reads && is_root(x)) {
+        if (m == METHOD_HEAD || !many_handle(x))
+            stream_list(x);
         return;
     }
     if (!request_stream_name(x, &name) ||

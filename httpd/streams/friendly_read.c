@@ -2,6 +2,7 @@
 #include "httpd/http/exchange.h"
 #include "httpd/http/response.h"
 #include "httpd/http/route.h"
+#include "httpd/http/websocket_handshake.h"
 #include "httpd/loop/worker.h"
 #include "httpd/streams/answers.h"
 #include "httpd/streams/friendly.h"
@@ -162,6 +163,36 @@ static void read_live(struct exchange *x, struct stream *s,
     follow(x, s, &live, type);
 }
 
+/* publish=1, for who may. */
+static bool read_publish(struct exchange *x, struct stream *s, bool *ret)
+{
+    char text[WORD_BYTES_MAX];
+    struct str word;
+    if (!request_param(x, STR("publish"), text, sizeof text, &word))
+        return false;
+    *ret = str_equal(word, STR("1"));
+    if (word.at && !*ret) {
+        response_error(x, 400, "publish is 1, or left out");
+        return false;
+    }
+    return !*ret || request_allowed(x, STREAM_WRITES, stream_name(s));
+}
+
+static void read_websocket(struct exchange *x, struct stream *s,
+                           struct read_request *want)
+{
+    struct live_request live;
+    bool publishes;
+    fill_live(x, s, &live);
+    if (!read_publish(x, s, &publishes) || !read_from(x, want, s) ||
+        !read_slow(x, &live) || !resolve_pos(x, s, want, &live.pos)) {
+        stream_unref(s);
+        return;
+    }
+    stream_touch(s, hub_now_ms(x->worker->hub));
+    live_websocket(x, s, &live, publishes);
+}
+
 /* A reader that waited for the stream has missed nothing of it. */
 static void read_found(struct exchange *x, struct stream *s, bool waited)
 {
@@ -171,6 +202,10 @@ static void read_found(struct exchange *x, struct stream *s, bool waited)
         return;
     }
     want.waited = waited;
+    if (websocket_wanted(&x->req)) {
+        read_websocket(x, s, &want);
+        return;
+    }
     if (want.live == LIVE_NONE && asks_events(x))
         want.live = LIVE_SSE;
     if (want.live == LIVE_NONE || want.live == LIVE_LONG_POLL) {

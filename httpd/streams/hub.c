@@ -170,16 +170,16 @@ void hub_free(struct hub *h)
 {
     if (!h)
         return;
+    for (size_t i = 0; i < HUB_BUCKETS; i++)
+        while (h->buckets[i])
+            tap_settle(h->buckets[i]);
+    /* Those that were in the list when they were settled. */
     collect(h);
     struct tap *t;
     while ((t = next_turn(h))) {
         atomic_store(&t->queued, false);
-        if (t->dead)
-            tap_free_dead(t);
+        tap_free_dead(t);
     }
-    for (size_t i = 0; i < HUB_BUCKETS; i++)
-        while (h->buckets[i])
-            tap_settle(h->buckets[i]);
     worker_unready(h->worker, &h->ready);
     io_watch_stop(&h->watch);
     close(h->wake_fd);

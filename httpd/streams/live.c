@@ -36,6 +36,16 @@ static const struct follower_ops reader_ops = {
     .stop = stop,
 };
 
+void live_watch_peer(struct exchange *x)
+{
+    int fd = exchange_outlet(x)->fd;
+    uint64_t patience_ms = x->route->config->user_timeout_ms;
+    if (patience_ms == 0)
+        return;
+    (void)socket_set_user_timeout(fd, patience_ms);
+    (void)socket_set_keepalive(fd, patience_ms);
+}
+
 void live_follow(struct exchange *x, struct stream *s,
                  const struct live_request *want)
 {
@@ -50,11 +60,7 @@ void live_follow(struct exchange *x, struct stream *s,
         response_error(x, 503, "out of memory");
         return;
     }
-    uint64_t patience_ms = x->route->config->user_timeout_ms;
-    if (patience_ms > 0) {
-        (void)socket_set_user_timeout(o->fd, patience_ms);
-        (void)socket_set_keepalive(o->fd, patience_ms);
-    }
+    live_watch_peer(x);
     response_follow(x, &reader_ops, r);
 }
 

@@ -33,6 +33,16 @@ struct live_request {
 void live_follow(struct exchange *x, struct stream *s,
                  const struct live_request *want);
 
+/* Answers a request that websocket_wanted() with the handshake and follows the
+ * stream from pos, as WS_DS when the client speaks ds.v1, else as WS; takes
+ * over a reference. With may_publish each message of the client is an append
+ * (ws_reader.h), else it ends the connection. */
+void live_websocket(struct exchange *x, struct stream *s,
+                    const struct live_request *want, bool may_publish);
+
+/* Has the kernel notice a peer that is gone, as the route says. */
+void live_watch_peer(struct exchange *x);
+
 /* Why a wait is over. */
 enum live_news {
     LIVE_DATA,    /* the tail is beyond pos */

@@ -24,6 +24,7 @@ static inline void pen_put(struct pen *p, struct str s)
 
 void pen_u64(struct pen *p, uint64_t v);
 void pen_offset(struct pen *p, uint64_t pos);
+void pen_base64(struct pen *p, struct str s);
 
 /* What a control event says. */
 struct control {

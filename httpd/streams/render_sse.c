@@ -61,7 +61,7 @@ static void put_text(struct pen *p, struct render_state *state, struct str text,
     }
 }
 
-static void put_base64(struct pen *p, struct str s)
+void pen_base64(struct pen *p, struct str s)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -95,7 +95,7 @@ static void put_binary(struct pen *p, struct render_state *state,
     char scratch[RENDER_JOINED_BYTES];
     struct str bytes = render_join(state, part->bytes, scratch);
     size_t rest = part->last ? 0 : bytes.len % 3;
-    put_base64(p, (struct str){bytes.at, bytes.len - rest});
+    pen_base64(p, (struct str){bytes.at, bytes.len - rest});
     render_carry(state, str_skip(bytes, bytes.len - rest));
 }
 

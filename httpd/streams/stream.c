@@ -168,6 +168,22 @@ void stream_touch(struct stream *s, uint64_t now_ms)
     pthread_mutex_unlock(&s->lock);
 }
 
+static size_t count_readers(const struct stream *s)
+{
+    size_t n = 0;
+    for (const struct tap *t = s->taps; t; t = t->next_of_stream)
+        n += t->readers_n;
+    return n;
+}
+
+size_t stream_readers_n(struct stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t n = count_readers(s);
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 bool stream_expired(struct stream *s, uint64_t now_ms)
 {
     if (s->life.kind == LIFE_ENDLESS)
@@ -175,10 +191,8 @@ bool stream_expired(struct stream *s, uint64_t now_ms)
     if (s->life.kind == LIFE_EXPIRES_AT)
         return now_ms >= s->life.expires_at_ms;
     pthread_mutex_lock(&s->lock);
-    bool read_live = false;
-    for (const struct tap *t = s->taps; t; t = t->next_of_stream)
-        read_live = read_live || t->readers_n > 0;
-    bool expired = !read_live && now_ms >= s->touched_ms + s->life.ttl_s * 1000;
+    bool expired =
+        count_readers(s) == 0 && now_ms >= s->touched_ms + s->life.ttl_s * 1000;
     pthread_mutex_unlock(&s->lock);
     return expired;
 }

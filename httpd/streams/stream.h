@@ -171,6 +171,9 @@ uint64_t stream_fork_pos(const struct stream *s);
 
 void stream_look(struct stream *s, struct stream_state *ret);
 
+/* Live readers of all workers. */
+size_t stream_readers_n(struct stream *s);
+
 /* Appends all or nothing; tells the taps. */
 enum append_result stream_append(struct stream *s, const struct append *a,
                                  struct append_outcome *ret);

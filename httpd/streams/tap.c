@@ -65,7 +65,8 @@ void tap_settle(struct tap *t)
     if (t->busy)
         return;
     free_idle_views(t);
-    if (t->dead || t->views || t->behind || t->waiting || t->waiters)
+    if (t->dead || atomic_load(&t->readers_n) > 0 || t->views || t->behind ||
+        t->waiting || t->waiters)
         return;
     *t->link = t->next;
     if (t->next)
@@ -150,12 +151,9 @@ void tap_sweep(struct tap *t, uint64_t now_ms)
     }
 }
 
-static bool arm(struct exchange *x, struct stream *s, struct tap_waiter *w)
+static void arm(struct tap *t, struct tap_waiter *w)
 {
-    struct tap *t = tap_of(x->worker->hub, s);
     assert(!w->tap);
-    if (!t)
-        return false;
     w->tap = t;
     w->timed_out = false;
     w->next = t->waiters;
@@ -165,21 +163,39 @@ static bool arm(struct exchange *x, struct stream *s, struct tap_waiter *w)
     t->waiters = w;
     /* It may have come between the caller's look and now. */
     tap_news(t);
-    return true;
+}
+
+void tap_wait_more(struct tap *t, uint64_t pos, struct tap_waiter *w)
+{
+    w->room = false;
+    w->pos = pos;
+    arm(t, w);
+}
+
+void tap_wait_space(struct tap *t, struct tap_waiter *w)
+{
+    w->room = true;
+    arm(t, w);
 }
 
 bool tap_wait_room(struct exchange *x, struct stream *s, struct tap_waiter *w)
 {
+    struct tap *t = tap_of(x->worker->hub, s);
+    if (!t)
+        return false;
     w->room = true;
-    return arm(x, s, w);
+    arm(t, w);
+    return true;
 }
 
 bool tap_wait_news(struct exchange *x, struct stream *s, uint64_t pos,
                    struct tap_waiter *w)
 {
-    w->room = false;
-    w->pos = pos;
-    return arm(x, s, w);
+    struct tap *t = tap_of(x->worker->hub, s);
+    if (!t)
+        return false;
+    tap_wait_more(t, pos, w);
+    return true;
 }
 
 void tap_wait_stop(struct tap_waiter *w)

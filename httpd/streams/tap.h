@@ -87,6 +87,10 @@ bool tap_wait_room(struct exchange *x, struct stream *s, struct tap_waiter *w);
 bool tap_wait_news(struct exchange *x, struct stream *s, uint64_t pos,
                    struct tap_waiter *w);
 
+/* The same at a tap that is there. */
+void tap_wait_more(struct tap *t, uint64_t pos, struct tap_waiter *w);
+void tap_wait_space(struct tap *t, struct tap_waiter *w);
+
 /* Disarms it; harmless when it is not armed. */
 void tap_wait_stop(struct tap_waiter *w);
 

@@ -2,7 +2,7 @@
 # The lab, as curl sees it: streams that are right, and faults that curl names
 # by its exit codes.
 . tests/curl/lib.sh || exit 1
-plan 67
+plan 71
 
 configure
 serve
@@ -154,6 +154,21 @@ long_type=text/$(printf 'x%.0s' {1..2000})
 is "echo does not repeat a Content-Type without end" \
     "$(get -D - -o /dev/null -H "Content-Type: $long_type" -d abc "$lab/echo" |
         field content-type)" application/octet-stream
+
+# WebSocket, as far as curl goes without knowing it.
+
+upgrade=(-N -H 'Connection: Upgrade' -H 'Upgrade: websocket'
+    -H 'Sec-WebSocket-Version: 13'
+    -H 'Sec-WebSocket-Key: c2x1aWNlIHNheXMgaGV5IQ==')
+get "${upgrade[@]}" -D "$work/head" -o "$work/body" "$lab/websocket?close=1000"
+is "a WebSocket is opened with the proof for the key" \
+    "$(field sec-websocket-accept <"$work/head")" \
+    K9IWEy+L1NkordIyKaVGul145Vw=
+is "and closed with the code asked, in one frame" \
+    "$(od -An -tx1 -N 4 "$work/body" | tr -d ' ')" 880e03e8
+is "without Upgrade it is 426" "$(status "$lab/websocket")" 426
+is "and names the version" "$(get -D - -o /dev/null "$lab/websocket" |
+    field sec-websocket-version)" 13
 
 # Faults, and what curl says of them.
 

@@ -43,9 +43,10 @@ static void check_status(const char *target, int status)
 static void index_lists_every_endpoint(void **state)
 {
     static const char *const names[] = {
-        "bytes/", "stream-bytes/", "lines/",   "drip",    "delay/", "chunks?",
-        "echo",   "sink",          "status/",  "headers", "gzip",   "trailers",
-        "range/", "redirect/",     "truncate", "reset",   "stall",  "badchunk"};
+        "bytes/",  "stream-bytes/", "lines/",   "drip",      "delay/",
+        "chunks?", "echo",          "sink",     "status/",   "headers",
+        "gzip",    "trailers",      "range/",   "redirect/", "truncate",
+        "reset",   "stall",         "badchunk", "websocket"};
     struct answer a;
     (void)state;
     wire_get(server.port, "/lab/", "Accept: text/html\r\n", &a);

@@ -1,0 +1,212 @@
+#include "httpd/streams/many_inner.h"
+
+#include "httpd/streams/hub_inner.h"
+#include "httpd/streams/render.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void wake(struct tap_waiter *waiter)
+{
+    struct many_stream *s =
+        (struct many_stream *)((char *)waiter -
+                               offsetof(struct many_stream, waiter));
+    s->many->outlet->ops->wake(s->many->outlet);
+}
+
+bool many_attach(struct many *m, struct stream *s, uint64_t pos)
+{
+    struct tap *t = tap_of(m->outlet->worker->hub, s);
+    assert(m->n < MANY_STREAMS_MAX);
+    if (!t)
+        return false;
+    atomic_fetch_add(&t->readers_n, 1);
+    atomic_fetch_add(&t->hub->readers_n, 1);
+    m->streams[m->n++] = (struct many_stream){
+        .waiter.wake = wake, .many = m, .tap = t, .pos = pos};
+    return true;
+}
+
+static void detach(struct many_stream *s)
+{
+    struct tap *t = s->tap;
+    tap_wait_stop(&s->waiter);
+    atomic_fetch_sub(&t->readers_n, 1);
+    atomic_fetch_sub(&t->hub->readers_n, 1);
+    tap_settle(t);
+}
+
+void many_free(struct many *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        detach(&m->streams[i]);
+    if (m->websocket)
+        websocket_fini(&m->ws);
+    free(m);
+}
+
+static enum flow push(struct many *m, struct bytes *out, enum flow rendered)
+{
+    enum flow r = FLOW_FAILED;
+    if (rendered == FLOW_DONE)
+        r = write_queue_push(m->outlet->out, out->data, out->len);
+    bytes_fini(out);
+    m->said_ms = m->outlet->worker->now_ms;
+    return r == FLOW_DONE ? FLOW_DONE : FLOW_FAILED;
+}
+
+/* AGAIN: it has no news. */
+static enum flow push_from(struct many *m, struct many_stream *s)
+{
+    struct hub *h = s->tap->hub;
+    struct stream *stream = s->tap->stream;
+    struct str buffer = {h->copied, sizeof h->copied};
+    struct bytes out;
+    size_t used;
+    bytes_init(&out, MANY_OBJECT_BYTES_MAX);
+    enum stream_read r =
+        stream_copy(stream, s->pos, UINT64_MAX, buffer, &h->copy);
+    const struct stream_state *now = &h->copy.state;
+    if (now->gone || (r == READ_TAIL && now->closed)) {
+        s->ended = true;
+        return push(m, &out, many_end(m, s, now->gone, &out));
+    }
+    if (r == READ_TAIL)
+        return FLOW_AGAIN;
+    if (r == READ_DONE)
+        return push(m, &out,
+                    many_object(m, s, &h->copy, h->copied, &out, &used));
+    uint64_t from = s->pos;
+    s->pos = now->first;
+    s->in_message = false;
+    return push(m, &out, many_gap(m, s, from, s->pos, &out));
+}
+
+static void arm(struct many *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        struct many_stream *s = &m->streams[i];
+        if (!s->ended && !s->waiter.tap)
+            tap_wait_more(s->tap, s->pos, &s->waiter);
+    }
+}
+
+/* HTTP's last chunk, or a close frame. */
+static enum flow push_last(struct many *m)
+{
+    struct bytes out;
+    struct render_state state = {0};
+    struct render_style style = {.form = m->websocket ? RENDER_WS : RENDER_SSE,
+                                 .chunked = m->chunked};
+    bytes_init(&out, RENDER_OUT_BYTES_MAX);
+    m->finished = true;
+    return push(m, &out, render_end(&style, &state, 1000, "closed", &out));
+}
+
+static bool all_ended(const struct many *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (!m->streams[i].ended)
+            return false;
+    return true;
+}
+
+static enum flow push_comment(struct many *m)
+{
+    struct bytes out;
+    struct render_state state = {0};
+    struct render_style style = {.form = m->websocket ? RENDER_WS : RENDER_SSE,
+                                 .chunked = m->chunked};
+    bytes_init(&out, RENDER_OUT_BYTES_MAX);
+    return push(m, &out, render_heartbeat(&style, &state, &out));
+}
+
+static enum flow pull(void *self)
+{
+    struct many *m = self;
+    if (m->finished || (m->websocket && m->ws.over))
+        return FLOW_END;
+    if (!m->outlet->writable)
+        return FLOW_AGAIN;
+    if (!m->said_hello) {
+        m->said_hello = true;
+        return push_comment(m);
+    }
+    for (size_t i = 0; i < m->n; i++) {
+        struct many_stream *s = &m->streams[(m->next + i) % m->n];
+        if (s->ended)
+            continue;
+        enum flow r = push_from(m, s);
+        if (r == FLOW_AGAIN)
+            continue;
+        /* A message under way is finished first. */
+        m->next = (m->next + i + !s->in_message) % m->n;
+        return r;
+    }
+    if (all_ended(m))
+        return push_last(m) == FLOW_DONE ? FLOW_END : FLOW_FAILED;
+    arm(m);
+    return FLOW_AGAIN;
+}
+
+static void tick(void *self, uint64_t now_ms)
+{
+    struct many *m = self;
+    if (m->finished)
+        return;
+    if (m->websocket)
+        websocket_tick(&m->ws, now_ms, false);
+    if (m->outlet->worker->draining) {
+        (void)push_last(m);
+        m->outlet->ops->wake(m->outlet);
+    } else if (m->heartbeat_ms > 0 && write_queue_empty(m->outlet->out) &&
+               now_ms >= m->said_ms + m->heartbeat_ms) {
+        (void)push_comment(m);
+        m->outlet->ops->wake(m->outlet);
+    }
+}
+
+static void stop(void *self)
+{
+    many_free(self);
+}
+
+const struct follower_ops many_ops = {
+    .name = "streams", .pull = pull, .tick = tick, .stop = stop};
+
+static size_t room(void *self)
+{
+    const struct many *m = self;
+    return m->ws.over ? 0 : WEBSOCKET_PIECE_BYTES_MAX;
+}
+
+static enum flow feed(void *self, struct str piece)
+{
+    struct many *m = self;
+    enum flow r = websocket_feed(&m->ws, piece);
+    m->outlet->ops->wake(m->outlet);
+    return r;
+}
+
+const struct follower_ops many_websocket_ops = {.name = "streams",
+                                                .pull = pull,
+                                                .room = room,
+                                                .push = feed,
+                                                .tick = tick,
+                                                .stop = stop};
+
+static enum flow on_message(void *self, const struct websocket_message *message)
+{
+    struct many *m = self;
+    (void)message;
+    websocket_close(&m->ws, WEBSOCKET_POLICY, "this connection reads only");
+    return FLOW_DONE;
+}
+
+static bool say(void *self, struct str bytes)
+{
+    struct many *m = self;
+    return write_queue_push(m->outlet->out, bytes.at, bytes.len) == FLOW_DONE;
+}
+
+const struct websocket_ops many_message_ops = {on_message, say};

@@ -1,0 +1,62 @@
+/* many_inner.h - what the files of several streams on one connection share.
+ *
+ *      many.c          what was asked for, the answer's head
+ *      many_follow.c   turns: who has news, and what is pushed
+ *      many_text.c     a message as an object
+ *
+ * Threads    the worker's. */
+#ifndef HTTPD_STREAMS_MANY_INNER_H
+#define HTTPD_STREAMS_MANY_INNER_H
+
+#include "buffers/bytes.h"
+#include "httpd/http/follower.h"
+#include "httpd/http/websocket.h"
+#include "httpd/streams/many.h"
+#include "httpd/streams/tap.h"
+
+#define MANY_OBJECT_BYTES_MAX (80u << 10) /* of one object, framed */
+
+struct many_stream {
+    struct tap_waiter waiter;
+    struct many *many;
+    struct tap *tap; /* held by its count of readers */
+    uint64_t pos;
+    bool in_message; /* a part was sent with "more" */
+    bool ended;
+};
+
+struct many {
+    struct outlet *outlet;
+    uint64_t heartbeat_ms;
+    uint64_t said_ms; /* when something was pushed last */
+    size_t n;
+    size_t next; /* whose turn it is */
+    bool chunked;
+    bool said_hello;
+    bool finished;
+    bool websocket;
+    struct websocket ws;
+    struct many_stream streams[MANY_STREAMS_MAX];
+};
+
+/* The copy's next object from its front: appends it to out, framed, and says
+ * how many bytes of payload it took. */
+enum flow many_object(struct many *m, struct many_stream *s,
+                      const struct stream_copy *copy, const char *data,
+                      struct bytes *out, size_t *ret_used);
+
+/* {"stream":…,"gap":…} and {"stream":…,"closed":true}, framed. */
+enum flow many_gap(struct many *m, struct many_stream *s, uint64_t from,
+                   uint64_t to, struct bytes *out);
+enum flow many_end(struct many *m, struct many_stream *s, bool gone,
+                   struct bytes *out);
+
+extern const struct follower_ops many_ops;
+extern const struct follower_ops many_websocket_ops;
+extern const struct websocket_ops many_message_ops;
+
+/* Attaches stream i; false: no memory. */
+bool many_attach(struct many *m, struct stream *s, uint64_t pos);
+void many_free(struct many *m);
+
+#endif
