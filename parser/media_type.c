@@ -1,14 +1,23 @@
 #include "parser/media_type.h"
 
 #include "parser/ascii.h"
+#include "parser/octet.h"
+
+/* By the table: every append compares types. */
+static struct str take_token(struct str *rest)
+{
+    struct str token = {rest->at, octet_run(*rest, OCTET_TOKEN)};
+    *rest = str_skip(*rest, token.len);
+    return token;
+}
 
 /* Takes "type/subtype" off the front; empty when there is none. */
 static struct str take_essence(struct str *rest)
 {
     struct str essence = *rest;
-    struct str type = ascii_take_token(rest);
+    struct str type = take_token(rest);
     if (type.len == 0 || !ascii_take(rest, '/') ||
-        ascii_take_token(rest).len == 0)
+        take_token(rest).len == 0)
         return (struct str){essence.at, 0};
     essence.len -= rest->len;
     return essence;
@@ -45,10 +54,10 @@ static bool take_quoted(struct str *rest)
 
 static bool take_parameter(struct str *rest)
 {
-    if (ascii_take_token(rest).len == 0 || !ascii_take(rest, '='))
+    if (take_token(rest).len == 0 || !ascii_take(rest, '='))
         return false;
     return ascii_take(rest, '"') ? take_quoted(rest)
-                                 : ascii_take_token(rest).len > 0;
+                                 : take_token(rest).len > 0;
 }
 
 bool media_type_valid(struct str field)
