@@ -132,6 +132,30 @@ static void pings_between_messages_cost_none(void **state)
     wire_close(&w);
 }
 
+/* Each pong takes a reader off the view that all are on. */
+static void readers_leave_what_they_share_in_any_order(void **state)
+{
+    static const unsigned char order[] = {0, 3, 1, 6, 2, 7, 5, 4};
+    const char *name = fresh();
+    struct wire w[8];
+    (void)state;
+    publish_text(name, "x");
+    for (unsigned i = 0; i < 8; i++)
+        follow(&w[i], name, "from=now", "");
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < 8; i++) {
+            unsigned k = order[(i + round) % 8];
+            ws_send(&w[k], WS_PING, "p", 1);
+            ws_expect(&w[k], WS_PONG, "p", 1);
+        }
+        publish_text(name, "more");
+        for (unsigned i = 0; i < 8; i++)
+            ws_expect_text(&w[i], "more");
+    }
+    for (unsigned i = 0; i < 8; i++)
+        wire_close(&w[order[i]]);
+}
+
 static void reader_who_sends_a_message_is_1008(void **state)
 {
     const char *name = fresh();
@@ -594,6 +618,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pings_between_messages_cost_none),
+        cmocka_unit_test(readers_leave_what_they_share_in_any_order),
         cmocka_unit_test(reader_who_sends_a_message_is_1008),
         cmocka_unit_test(each_message_is_an_append),
         cmocka_unit_test(array_is_as_many_messages),
