@@ -149,13 +149,25 @@ static enum flow pull(void *self)
     return FLOW_AGAIN;
 }
 
+static size_t room(void *self)
+{
+    const struct many *m = self;
+    bool takes =
+        !m->ws.over && !m->finished && write_queue_room(m->outlet->out) > 0;
+    return takes ? WEBSOCKET_PIECE_BYTES_MAX : 0;
+}
+
 static void tick(void *self, uint64_t now_ms)
 {
     struct many *m = self;
     if (m->finished)
         return;
     if (m->websocket)
-        websocket_tick(&m->ws, now_ms, false);
+        websocket_tick(&m->ws, now_ms, room(m) == 0);
+    if (m->ws.over) {
+        m->outlet->ops->wake(m->outlet);
+        return;
+    }
     if (m->outlet->worker->draining) {
         (void)push_last(m);
         m->outlet->ops->wake(m->outlet);
@@ -174,12 +186,6 @@ static void stop(void *self)
 const struct follower_ops many_ops = {
     .name = "streams", .pull = pull, .tick = tick, .stop = stop};
 
-static size_t room(void *self)
-{
-    const struct many *m = self;
-    return m->ws.over ? 0 : WEBSOCKET_PIECE_BYTES_MAX;
-}
-
 static enum flow feed(void *self, struct str piece)
 {
     struct many *m = self;
@@ -195,18 +201,11 @@ const struct follower_ops many_websocket_ops = {.name = "streams",
                                                 .tick = tick,
                                                 .stop = stop};
 
-static enum flow on_message(void *self, const struct websocket_message *message)
-{
-    struct many *m = self;
-    (void)message;
-    websocket_close(&m->ws, WEBSOCKET_POLICY, "this connection reads only");
-    return FLOW_DONE;
-}
-
 static bool say(void *self, struct str bytes)
 {
     struct many *m = self;
     return write_queue_push(m->outlet->out, bytes.at, bytes.len) == FLOW_DONE;
 }
 
-const struct websocket_ops many_message_ops = {on_message, say};
+/* It reads only. */
+const struct websocket_ops many_message_ops = {.say = say};

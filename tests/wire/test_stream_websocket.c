@@ -168,6 +168,24 @@ static void reader_who_sends_a_message_is_1008(void **state)
     wire_close(&w);
 }
 
+static void several_streams_are_only_read(void **state)
+{
+    char target[128];
+    const char *a = fresh();
+    const char *b = fresh();
+    struct wire w;
+    (void)state;
+    publish_text(a, "x");
+    publish_text(b, "x");
+    snprintf(target, sizeof(target), "/s/?streams=%s,%s&from=now", a, b);
+    ws_open(&w, server.port, target, "");
+    ws_send(&w, WS_PING, "p", 1);
+    ws_expect(&w, WS_PONG, "p", 1);
+    wire_send(&w, "\x82\xff\0\0\0\0\x7f\0\0\0\0\0\0\0x", 15, DELIVER_WHOLE);
+    ws_expect_close(&w, 1008);
+    wire_close(&w);
+}
+
 static void each_message_is_an_append(void **state)
 {
     const char *name = fresh();
@@ -620,6 +638,7 @@ int main(void)
         cmocka_unit_test(pings_between_messages_cost_none),
         cmocka_unit_test(readers_leave_what_they_share_in_any_order),
         cmocka_unit_test(reader_who_sends_a_message_is_1008),
+        cmocka_unit_test(several_streams_are_only_read),
         cmocka_unit_test(each_message_is_an_append),
         cmocka_unit_test(array_is_as_many_messages),
         cmocka_unit_test(message_that_is_refused_ends_the_connection),
