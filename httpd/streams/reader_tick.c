@@ -82,7 +82,7 @@ static bool stops_others(struct reader *r, uint64_t now_ms)
     const struct stream_bounds *bounds = stream_bounds(r->tap->stream);
     return bounds->policy == POLICY_BLOCK &&
            now_ms - r->moved_ms >= bounds->slow_after_ms &&
-           stream_room(r->tap->stream) == 0;
+           stream_holds_publishers(r->tap->stream);
 }
 
 static void check_lag(struct reader *r, uint64_t now_ms)
