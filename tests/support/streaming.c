@@ -338,6 +338,8 @@ void live_need(struct live *l, size_t n)
 void live_take(struct live *l, size_t n)
 {
     assert_true(n <= l->len);
+    if (n == 0)
+        return;
     memmove(l->body, l->body + n, l->len - n + 1);
     l->len -= n;
     l->taken += n;
@@ -346,7 +348,7 @@ void live_take(struct live *l, size_t n)
 void live_expect(struct live *l, const char *text)
 {
     size_t n = strlen(text);
-    if (!wait_for(l, n) || memcmp(l->body, text, n) != 0) {
+    if (!wait_for(l, n) || strncmp(l->body ? l->body : "", text, n) != 0) {
         show(l, text);
         fail_msg("another body was expected");
     }
