@@ -111,6 +111,7 @@ static enum gather_step append_messages(struct exchange *x, struct stream *s,
     if (r == APPEND_FULL && !turn->timed_out) {
         turn->stream = stream_ref(s);
         turn->wait_ms = append_wait_ms(s);
+        turn->need = outcome.need;
         return GATHER_WAIT;
     }
     answer_append(x, s, a, r, &outcome);

@@ -65,6 +65,7 @@ static enum append_result append(struct live_body *b, struct str piece,
         .now_ms = hub_now_ms(w->hub),
     };
     enum append_result r = stream_append(b->stream, &a, ret);
+    b->waiter.need = ret->need;
     if (r == APPEND_DONE || r == APPEND_FULL)
         return r;
     b->over = true;
@@ -117,8 +118,11 @@ static size_t room(void *self, struct exchange *x)
         return READ_BODY_BYTES;
     }
     uint64_t left = let_go(b) && !b->over ? stream_room(b->stream) : 0;
-    if (left == 0 && !b->over)
+    if (left == 0 && !b->over) {
+        if (b->held.len == 0)
+            b->waiter.need = (struct stream_need){1, 1};
         wait_for_room(b);
+    }
     /* A larger piece would be refused, whatever is dropped for it. */
     uint64_t most = stream_bounds(b->stream)->bytes_max;
     most = most < READ_BODY_BYTES ? most : READ_BODY_BYTES;

@@ -28,14 +28,41 @@ static bool asks_events(struct exchange *x)
            accept_type_weight(accept, STR("text/html")) <= 0;
 }
 
+static bool read_word(struct exchange *x, struct read_request *want,
+                      struct stream *s, struct str word)
+{
+    struct stream_from from;
+    want->from = READ_FROM_POS;
+    if (stream_offset_read(word, &want->pos) == OFFSET_AT)
+        return true;
+    if (!stream_from_read(word, &from)) {
+        response_error(x, 400, "from is start, now, an offset, -64k or -10s");
+        return false;
+    }
+    want->relative = from.kind != FROM_START;
+    want->pos = stream_from_pos(s, &from, hub_now_ms(x->worker->hub));
+    return true;
+}
+
+/* from= of a read of what is there. */
+static bool read_finite_from(struct exchange *x, struct read_request *want,
+                             struct stream *s)
+{
+    char text[WORD_BYTES_MAX];
+    struct str word;
+    if (want->live != LIVE_NONE || want->from != READ_FROM_UNSAID)
+        return true;
+    if (!request_param(x, STR("from"), text, sizeof text, &word))
+        return false;
+    return !word.at || read_word(x, want, s, word);
+}
+
 /* from=, burst= or Last-Event-ID in place of an offset. */
 static bool read_from(struct exchange *x, struct read_request *want,
                       struct stream *s)
 {
     char text[WORD_BYTES_MAX];
     struct str word;
-    struct stream_from from;
-    uint64_t now_ms = hub_now_ms(x->worker->hub);
     if (!request_param(x, STR("from"), text, sizeof text, &word))
         return false;
     if (!word.at && !request_param(x, STR("burst"), text, sizeof text, &word))
@@ -55,17 +82,7 @@ static bool read_from(struct exchange *x, struct read_request *want,
     }
     if (want->from != READ_FROM_UNSAID)
         return true;
-    if (stream_offset_read(word, &want->pos) == OFFSET_AT) {
-        want->from = READ_FROM_POS;
-        return true;
-    }
-    if (!stream_from_read(word, &from)) {
-        response_error(x, 400, "from is start, now, an offset, -64k or -10s");
-        return false;
-    }
-    want->from = READ_FROM_POS;
-    want->pos = stream_from_pos(s, &from, now_ms);
-    return true;
+    return read_word(x, want, s, word);
 }
 
 static bool read_slow(struct exchange *x, struct live_request *live)
@@ -193,6 +210,17 @@ static void read_websocket(struct exchange *x, struct stream *s,
     live_websocket(x, s, &live, publishes);
 }
 
+static void read_finite(struct exchange *x, struct stream *s,
+                        struct read_request *want)
+{
+    if (want->live == LIVE_NONE && friendly_range(x, s))
+        return;
+    if (read_finite_from(x, want, s))
+        strict_read(x, s, want);
+    else
+        stream_unref(s);
+}
+
 /* A reader that waited for the stream has missed nothing of it. */
 static void read_found(struct exchange *x, struct stream *s, bool waited)
 {
@@ -209,8 +237,7 @@ static void read_found(struct exchange *x, struct stream *s, bool waited)
     if (want.live == LIVE_NONE && asks_events(x))
         want.live = LIVE_SSE;
     if (want.live == LIVE_NONE || want.live == LIVE_LONG_POLL) {
-        if (want.live != LIVE_NONE || !friendly_range(x, s))
-            strict_read(x, s, &want);
+        read_finite(x, s, &want);
         return;
     }
     read_live(x, s, &want);

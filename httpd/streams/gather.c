@@ -81,6 +81,7 @@ static void begin_wait(struct gather *g, const struct gather_turn *turn)
         g->until_ms = now_ms + turn->wait_ms;
     g->waiter.wake = wake;
     g->waiter.deadline_ms = g->until_ms;
+    g->waiter.need = turn->need;
     if (!tap_wait_room(g->x, g->stream, &g->waiter))
         refuse(g, 503, "out of memory");
 }
@@ -96,6 +97,7 @@ static void call(struct gather *g, struct gather_turn *turn)
 static enum flow pull(void *self, struct exchange *x)
 {
     struct gather *g = self;
+    (void)x;
     assert(!g->over);
     if (g->waiter.tap)
         return FLOW_AGAIN;
@@ -103,7 +105,7 @@ static enum flow pull(void *self, struct exchange *x)
         .body = g->body.data,
         .len = g->body.len,
         .copied = true,
-        .timed_out = worker_now_ms(x->worker) >= g->until_ms,
+        .timed_out = g->waiter.timed_out,
     };
     call(g, &turn);
     return g->over ? FLOW_DONE : FLOW_AGAIN;

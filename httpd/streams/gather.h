@@ -14,7 +14,7 @@
 #ifndef HTTPD_STREAMS_GATHER_H
 #define HTTPD_STREAMS_GATHER_H
 
-#include "buffers/str.h"
+#include "httpd/streams/stream.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,8 +32,9 @@ struct gather_turn {
     size_t len;
     bool copied;
     bool timed_out;
-    struct stream *stream; /* out: a reference that is taken over */
-    unsigned wait_ms;      /* out */
+    struct stream *stream;   /* out: a reference that is taken over */
+    struct stream_need need; /* out */
+    unsigned wait_ms;        /* out */
 };
 
 /* copies: the body is wanted in memory of its own. */

@@ -82,6 +82,11 @@ void reader_fini(struct reader *r)
     tap_settle(t);
 }
 
+bool reader_ends_by_close(const struct reader *r)
+{
+    return r->style.form == RENDER_RAW && !r->style.chunked;
+}
+
 void reader_drop(struct reader *r, const char *text)
 {
     atomic_fetch_add(&hub_of(r)->readers_dropped_n, 1);
@@ -168,7 +173,7 @@ static void gap_text(const struct reader *r, uint64_t from, uint64_t to,
              len, name.at, from, to);
 }
 
-static void drop_lapped(struct reader *r, uint64_t from, uint64_t to)
+void reader_drop_lapped(struct reader *r, uint64_t from, uint64_t to)
 {
     char text[384];
     gap_text(r, from, to, text, sizeof text);
@@ -180,7 +185,7 @@ void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to)
     if (shows_gaps(r) && r->slow_reader == SLOW_SKIP)
         return;
     go_behind(r, r->view->end);
-    drop_lapped(r, from, to);
+    reader_drop_lapped(r, from, to);
 }
 
 uint64_t reader_floor(const struct reader *r)
@@ -263,7 +268,9 @@ static enum flow push_gap(struct reader *r, const struct stream_state *now)
     r->pos = goes_on ? now->tail : now->first;
     gap_text(r, from, r->pos, text, sizeof text);
     bytes_reset(out);
-    if (!goes_on)
+    if (reader_ends_by_close(r))
+        reader_drop(r, text);
+    else if (!goes_on)
         r->outlet->ops->note(r->outlet, text);
     if (r->style.form == RENDER_RAW)
         return FLOW_FAILED;

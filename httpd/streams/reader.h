@@ -90,8 +90,14 @@ void reader_finish(struct reader *r);
  * dropped. */
 void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to);
 
+/* Bare bytes of HTTP/1.0: only a reset says that they are not all. */
+bool reader_ends_by_close(const struct reader *r);
+
 /* It fell behind: its connection is reset, the log has the text. */
 void reader_drop(struct reader *r, const char *text);
+
+/* The same, because bytes [from, to) are lost to it. */
+void reader_drop_lapped(struct reader *r, uint64_t from, uint64_t to);
 
 /* The stream position up to which it has everything. */
 uint64_t reader_floor(const struct reader *r);

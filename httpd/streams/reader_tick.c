@@ -11,6 +11,10 @@ static void end_well(struct reader *r, unsigned code, const char *reason)
     struct bytes *out = &r->tap->hub->rendered;
     if (r->finished || !reader_leave_view(r))
         return;
+    if (reader_ends_by_close(r)) {
+        reader_drop(r, reason);
+        return;
+    }
     /* A clean end of bare bytes would say that there are no more. */
     r->cut = r->style.form == RENDER_RAW;
     bytes_reset(out);
@@ -82,7 +86,7 @@ static bool stops_others(struct reader *r, uint64_t now_ms)
     const struct stream_bounds *bounds = stream_bounds(r->tap->stream);
     return bounds->policy == POLICY_BLOCK &&
            now_ms - r->moved_ms >= bounds->slow_after_ms &&
-           stream_room(r->tap->stream) == 0;
+           stream_holds_publishers(r->tap->stream);
 }
 
 static void check_lag(struct reader *r, uint64_t now_ms)
@@ -97,7 +101,7 @@ static void check_lag(struct reader *r, uint64_t now_ms)
     } else if (stops_others(r, now_ms)) {
         say_why(r, "no progress while a publisher waits", lag);
     } else if (pos < now.first && !bears) {
-        say_why(r, "what it needs next was dropped", lag);
+        reader_drop_lapped(r, pos, now.first);
     } else if (lags(r, lag, now_ms)) {
         r->soft_since_ms = 0;
         if (!bears)

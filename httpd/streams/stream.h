@@ -143,11 +143,18 @@ enum append_result {
     APPEND_PRODUCERS, /* 503: too many producers */
 };
 
+/* Room that an append takes. */
+struct stream_need {
+    uint64_t bytes;
+    uint64_t messages_n;
+};
+
 struct append_outcome {
     uint64_t tail;
     uint64_t epoch;        /* current one of the producer */
     uint64_t seq;          /* highest accepted one */
     uint64_t expected_seq; /* APPEND_SEQ_GAP */
+    struct stream_need need;
     bool closed;
 };
 
@@ -180,6 +187,13 @@ enum append_result stream_append(struct stream *s, const struct append *a,
 
 /* Bytes that an append may have now: what the policy leaves; 0: wait. */
 uint64_t stream_room(struct stream *s);
+
+/* Whether so much finds room now; if not, the taps are told when some comes. */
+bool stream_fits(struct stream *s, const struct stream_need *need);
+
+/* A publisher begins or ends to wait for room, and whether any does. */
+void stream_count_waiting(struct stream *s, bool begins);
+bool stream_holds_publishers(struct stream *s);
 
 enum stream_read {
     READ_DONE,

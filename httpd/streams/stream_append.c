@@ -200,6 +200,7 @@ static enum append_result append_locked(struct stream *s,
     for (size_t i = 0; i < a->messages_n; i++)
         bytes += a->messages[i].len;
     enum append_result r = check(s, a, ret);
+    ret->need = (struct stream_need){bytes, a->messages_n};
     if (r == APPEND_DONE && a->messages_n > 0)
         r = check_room(s, bytes, a->messages_n);
     if (r == APPEND_DONE)
@@ -245,6 +246,33 @@ uint64_t stream_room(struct stream *s)
     }
     pthread_mutex_unlock(&s->lock);
     return room;
+}
+
+bool stream_fits(struct stream *s, const struct stream_need *need)
+{
+    pthread_mutex_lock(&s->lock);
+    bool fits =
+        s->gone || s->closed || s->bounds.policy != POLICY_BLOCK ||
+        (messages_fit(s, need->messages_n) && need->bytes <= capacity_left(s));
+    s->starved = s->starved || !fits;
+    pthread_mutex_unlock(&s->lock);
+    return fits;
+}
+
+void stream_count_waiting(struct stream *s, bool begins)
+{
+    if (begins) {
+        atomic_fetch_add(&s->waiting_n, 1);
+        return;
+    }
+    unsigned before = atomic_fetch_sub(&s->waiting_n, 1);
+    assert(before > 0);
+    (void)before;
+}
+
+bool stream_holds_publishers(struct stream *s)
+{
+    return atomic_load(&s->waiting_n) > 0;
 }
 
 void stream_drop_aged(struct stream *s, uint64_t now_ms)

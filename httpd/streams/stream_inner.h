@@ -43,7 +43,8 @@ struct stream {
     bool closed;
     bool gone;
     bool soft_deleted;
-    bool starved; /* an append found no room */
+    bool starved;          /* an append found no room */
+    atomic_uint waiting_n; /* publishers that wait for it */
 };
 
 /* Tells every tap; the lock is held. */

@@ -52,6 +52,7 @@ struct read_request {
     uint64_t pos;
     uint64_t cursor; /* 0: none was sent */
     bool resumes;    /* pos is a Last-Event-ID */
+    bool relative;   /* pos was counted from this moment */
     bool waited;     /* it came before the stream did */
 };
 

@@ -246,7 +246,7 @@ static void catch_up(struct exchange *x, struct stream *s,
 {
     struct span_answer a;
     find_span(x, s, pos, &a);
-    a.now = want->from == READ_FROM_NOW;
+    a.now = want->from == READ_FROM_NOW || want->relative;
     send_span(x, s, &a, 0);
     stream_unref(s);
 }

@@ -107,7 +107,7 @@ static bool is_due(struct tap *t, const struct tap_waiter *w,
 {
     if (now->gone || now->closed)
         return true;
-    return w->room ? stream_room(t->stream) > 0 : now->tail > w->pos;
+    return w->room ? stream_fits(t->stream, &w->need) : now->tail > w->pos;
 }
 
 static void wake_waiters(struct tap *t, const struct stream_state *now)
@@ -136,6 +136,24 @@ bool tap_turn(struct tap *t, size_t *sends_left)
     return more;
 }
 
+/* Without readers no room will come for a publisher. */
+static bool waits_alone(struct tap *t, struct tap_waiter *w, uint64_t now_ms)
+{
+    if (!w->room || stream_readers_n(t->stream) > 0) {
+        w->alone_ms = 0;
+        return false;
+    }
+    if (w->alone_ms == 0)
+        w->alone_ms = now_ms;
+    return now_ms - w->alone_ms >= stream_bounds(t->stream)->slow_after_ms;
+}
+
+static bool is_late(struct tap *t, struct tap_waiter *w, uint64_t now_ms)
+{
+    return (w->deadline_ms > 0 && now_ms >= w->deadline_ms) ||
+           waits_alone(t, w, now_ms);
+}
+
 void tap_sweep(struct tap *t, uint64_t now_ms)
 {
     struct tap_waiter *next;
@@ -143,7 +161,7 @@ void tap_sweep(struct tap *t, uint64_t now_ms)
         view_sweep(v, now_ms);
     for (struct tap_waiter *w = t->waiters; w; w = next) {
         next = w->next;
-        if (w->deadline_ms == 0 || now_ms < w->deadline_ms)
+        if (!is_late(t, w, now_ms))
             continue;
         tap_wait_stop(w);
         w->timed_out = true;
@@ -156,11 +174,14 @@ static void arm(struct tap *t, struct tap_waiter *w)
     assert(!w->tap);
     w->tap = t;
     w->timed_out = false;
+    w->alone_ms = 0;
     w->next = t->waiters;
     w->link = &t->waiters;
     if (w->next)
         w->next->link = &w->next;
     t->waiters = w;
+    if (w->room)
+        stream_count_waiting(t->stream, true);
     /* It may have come between the caller's look and now. */
     tap_news(t);
 }
@@ -207,5 +228,7 @@ void tap_wait_stop(struct tap_waiter *w)
     if (w->next)
         w->next->link = w->link;
     w->tap = NULL;
+    if (w->room)
+        stream_count_waiting(t->stream, false);
     tap_settle(t);
 }

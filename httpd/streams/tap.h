@@ -52,10 +52,12 @@ struct tap_waiter {
     struct tap *tap; /* NULL: not armed */
     struct tap_waiter *next;
     struct tap_waiter **link;
-    uint64_t deadline_ms; /* by worker_now_ms(); 0: none */
-    uint64_t pos;         /* woken when the tail is beyond; see room */
-    bool room;            /* woken when there is room for an append */
-    bool timed_out;       /* set when it is woken by its deadline */
+    uint64_t deadline_ms;    /* by worker_now_ms(); 0: none */
+    uint64_t alone_ms;       /* since when nobody reads; 0: somebody does */
+    uint64_t pos;            /* woken when the tail is beyond; see room */
+    struct stream_need need; /* woken when there is room for it; see room */
+    bool room;
+    bool timed_out; /* set when it is woken by its deadline */
     void (*wake)(struct tap_waiter *w);
 };
 

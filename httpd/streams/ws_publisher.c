@@ -87,6 +87,7 @@ static enum flow append(struct ws_publisher *p, const struct messages *m)
         .now_ms = hub_now_ms(w->hub),
     };
     enum append_result r = stream_append(p->tap->stream, &a, &outcome);
+    p->waiter.need = outcome.need;
     if (r == APPEND_FULL && !p->waiter.timed_out)
         return wait_for_room(p);
     p->waiter.timed_out = false;
