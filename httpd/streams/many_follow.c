@@ -92,7 +92,7 @@ static void arm(struct many *m)
 }
 
 /* HTTP's last chunk, or a close frame. */
-static enum flow push_last(struct many *m)
+static enum flow push_last(struct many *m, unsigned code, const char *reason)
 {
     struct bytes out;
     struct render_state state = {0};
@@ -100,7 +100,7 @@ static enum flow push_last(struct many *m)
                                  .chunked = m->chunked};
     bytes_init(&out, RENDER_OUT_BYTES_MAX);
     m->finished = true;
-    return push(m, &out, render_end(&style, &state, 1000, "closed", &out));
+    return push(m, &out, render_end(&style, &state, code, reason, &out));
 }
 
 static bool all_ended(const struct many *m)
@@ -144,7 +144,8 @@ static enum flow pull(void *self)
         return r;
     }
     if (all_ended(m))
-        return push_last(m) == FLOW_DONE ? FLOW_END : FLOW_FAILED;
+        return push_last(m, 1000, "closed") == FLOW_DONE ? FLOW_END
+                                                         : FLOW_FAILED;
     arm(m);
     return FLOW_AGAIN;
 }
@@ -169,7 +170,7 @@ static void tick(void *self, uint64_t now_ms)
         return;
     }
     if (m->outlet->worker->draining) {
-        (void)push_last(m);
+        (void)push_last(m, 1001, "the server is going away");
         m->outlet->ops->wake(m->outlet);
     } else if (m->heartbeat_ms > 0 && write_queue_empty(m->outlet->out) &&
                now_ms >= m->said_ms + m->heartbeat_ms) {
