@@ -118,11 +118,13 @@ LIBS := $(BUILD)/libhttpd.a $(BUILD)/libparser.a $(BUILD)/libbuffers.a
 SUPPORT := $(if $(SUPPORT_SRC),$(BUILD)/libsupport.a)
 TEST_BINS := $(call bins,$(UNIT_SRC) $(MODEL_SRC) $(TORTURE_SRC) $(WIRE_SRC))
 EXAMPLE_BINS := $(call bins,$(EXAMPLE_SRC))
-# The unit tests of buffers/ once more, with allocations that fail.
+# The unit tests of buffers/ and of streams once more, with allocations that
+# fail.
 UNITS_SRC := $(filter $(foreach h,$(wildcard buffers/*.h),\
              $(h:buffers/%.h=tests/unit/test_%.c)) tests/unit/test_buffer_% \
              tests/unit/test_block_% tests/unit/test_monitor_% \
-             tests/unit/test_shm_% tests/unit/test_write_%,$(UNIT_SRC))
+             tests/unit/test_shm_% tests/unit/test_write_% \
+             tests/unit/test_memory_store.c,$(UNIT_SRC))
 UNITS_BINS := $(patsubst tests/unit/%.c,$(BUILD)/tests/torture/units/%,$(UNITS_SRC))
 BENCH_BINS := $(call bins,$(BENCH_SRC))
 

@@ -16,8 +16,7 @@ static struct str take_essence(struct str *rest)
 {
     struct str essence = *rest;
     struct str type = take_token(rest);
-    if (type.len == 0 || !ascii_take(rest, '/') ||
-        take_token(rest).len == 0)
+    if (type.len == 0 || !ascii_take(rest, '/') || take_token(rest).len == 0)
         return (struct str){essence.at, 0};
     essence.len -= rest->len;
     return essence;
@@ -56,8 +55,7 @@ static bool take_parameter(struct str *rest)
 {
     if (take_token(rest).len == 0 || !ascii_take(rest, '='))
         return false;
-    return ascii_take(rest, '"') ? take_quoted(rest)
-                                 : take_token(rest).len > 0;
+    return ascii_take(rest, '"') ? take_quoted(rest) : take_token(rest).len > 0;
 }
 
 bool media_type_valid(struct str field)

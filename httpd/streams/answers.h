@@ -10,6 +10,7 @@
 #define HTTPD_STREAMS_ANSWERS_H
 
 #include "httpd/streams/registry.h"
+#include "httpd/streams/stream_append.h"
 
 struct exchange;
 struct route_config;

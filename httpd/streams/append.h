@@ -12,7 +12,7 @@
 #define HTTPD_STREAMS_APPEND_H
 
 #include "httpd/streams/gather.h"
-#include "httpd/streams/stream.h"
+#include "httpd/streams/stream_append.h"
 
 struct exchange;
 

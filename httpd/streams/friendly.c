@@ -141,15 +141,6 @@ static void write_stream(struct exchange *x, struct str name)
     append_live(x, s, request_closes(x), true);
 }
 
-static void head(struct exchange *x, struct str name)
-{
-    struct stream *s = find_or_refuse(x, name);
-    if (!s)
-        return;
-    answer_head(x, s, true);
-    stream_unref(s);
-}
-
 /* The mount itself, with no name behind it. */
 static bool is_root(struct exchange *x)
 {
@@ -179,7 +170,7 @@ void friendly_handle(struct exchange *x)
         friendly_read(x, name);
         return;
     case METHOD_HEAD:
-        head(x, name);
+        answer_head_of(x, name, true);
         return;
     case METHOD_POST:
     case METHOD_PUT:

@@ -92,7 +92,8 @@ static bool news_of(struct wait *w, enum live_news *ret_news)
         *ret_news = LIVE_DATA;
     else if (now.closed)
         *ret_news = LIVE_CLOSED;
-    else if (worker_now_ms(w->x->worker) >= w->until_ms)
+    else if (worker_now_ms(w->x->worker) >= w->until_ms ||
+             w->x->worker->draining)
         *ret_news = LIVE_TIMEOUT;
     else
         return false;

@@ -1,6 +1,6 @@
 #include "httpd/streams/many.h"
+#include "httpd/streams/live.h"
 
-#include "buffers/socket_buffer.h"
 #include "httpd/config/config.h"
 #include "httpd/http/exchange.h"
 #include "httpd/http/response.h"
@@ -128,11 +128,7 @@ static void follow_by_frames(struct exchange *x, struct many *m)
 
 static void follow(struct exchange *x, struct many *m)
 {
-    uint64_t patience_ms = x->route->config->user_timeout_ms;
-    if (patience_ms > 0) {
-        (void)socket_set_user_timeout(m->outlet->fd, patience_ms);
-        (void)socket_set_keepalive(m->outlet->fd, patience_ms);
-    }
+    live_watch_peer(x);
     if (websocket_wanted(&x->req)) {
         follow_by_frames(x, m);
         return;

@@ -92,7 +92,7 @@ static void arm(struct many *m)
 }
 
 /* HTTP's last chunk, or a close frame. */
-static enum flow push_last(struct many *m)
+static enum flow push_last(struct many *m, unsigned code, const char *reason)
 {
     struct bytes out;
     struct render_state state = {0};
@@ -100,7 +100,7 @@ static enum flow push_last(struct many *m)
                                  .chunked = m->chunked};
     bytes_init(&out, RENDER_OUT_BYTES_MAX);
     m->finished = true;
-    return push(m, &out, render_end(&style, &state, 1000, "closed", &out));
+    return push(m, &out, render_end(&style, &state, code, reason, &out));
 }
 
 static bool all_ended(const struct many *m)
@@ -144,9 +144,18 @@ static enum flow pull(void *self)
         return r;
     }
     if (all_ended(m))
-        return push_last(m) == FLOW_DONE ? FLOW_END : FLOW_FAILED;
+        return push_last(m, 1000, "closed") == FLOW_DONE ? FLOW_END
+                                                         : FLOW_FAILED;
     arm(m);
     return FLOW_AGAIN;
+}
+
+static size_t room(void *self)
+{
+    const struct many *m = self;
+    bool takes =
+        !m->ws.over && !m->finished && write_queue_room(m->outlet->out) > 0;
+    return takes ? WEBSOCKET_PIECE_BYTES_MAX : 0;
 }
 
 static void tick(void *self, uint64_t now_ms)
@@ -155,9 +164,13 @@ static void tick(void *self, uint64_t now_ms)
     if (m->finished)
         return;
     if (m->websocket)
-        websocket_tick(&m->ws, now_ms, false);
+        websocket_tick(&m->ws, now_ms, room(m) == 0);
+    if (m->ws.over) {
+        m->outlet->ops->wake(m->outlet);
+        return;
+    }
     if (m->outlet->worker->draining) {
-        (void)push_last(m);
+        (void)push_last(m, 1001, "the server is going away");
         m->outlet->ops->wake(m->outlet);
     } else if (m->heartbeat_ms > 0 && write_queue_empty(m->outlet->out) &&
                now_ms >= m->said_ms + m->heartbeat_ms) {
@@ -174,12 +187,6 @@ static void stop(void *self)
 const struct follower_ops many_ops = {
     .name = "streams", .pull = pull, .tick = tick, .stop = stop};
 
-static size_t room(void *self)
-{
-    const struct many *m = self;
-    return m->ws.over ? 0 : WEBSOCKET_PIECE_BYTES_MAX;
-}
-
 static enum flow feed(void *self, struct str piece)
 {
     struct many *m = self;
@@ -195,18 +202,11 @@ const struct follower_ops many_websocket_ops = {.name = "streams",
                                                 .tick = tick,
                                                 .stop = stop};
 
-static enum flow on_message(void *self, const struct websocket_message *message)
-{
-    struct many *m = self;
-    (void)message;
-    websocket_close(&m->ws, WEBSOCKET_POLICY, "this connection reads only");
-    return FLOW_DONE;
-}
-
 static bool say(void *self, struct str bytes)
 {
     struct many *m = self;
     return write_queue_push(m->outlet->out, bytes.at, bytes.len) == FLOW_DONE;
 }
 
-const struct websocket_ops many_message_ops = {on_message, say};
+/* It reads only. */
+const struct websocket_ops many_message_ops = {.say = say};

@@ -398,6 +398,7 @@ static struct store *fork(struct store *s, uint64_t pos)
         free_store(forked);
         return NULL;
     }
+    assert(to->ends);
     share_extents(to, from, pos);
     for (uint64_t i = 0; i < n; i++)
         to->ends[i] = from->ends[(from->ends_head + i) % from->ends_cap];

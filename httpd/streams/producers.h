@@ -15,7 +15,7 @@
 #ifndef HTTPD_STREAMS_PRODUCERS_H
 #define HTTPD_STREAMS_PRODUCERS_H
 
-#include "httpd/streams/stream.h"
+#include "httpd/streams/stream_append.h"
 
 #define PRODUCERS_MAX         1024u
 #define PRODUCER_IDLE_MS      (7ull * 24 * 3600 * 1000)

@@ -164,9 +164,10 @@ static struct entry *look_up_source(struct registry *r, struct stream *source,
 
 /* What comes into the table: a stream that was made, or is made of config. */
 struct newcomer {
-    struct stream *made; /* or NULL */
+    struct stream *made; /* or NULL: made of config */
     const struct stream_config *config;
     struct str name;
+    struct str content_type;
     struct stream *source; /* of a fork, or NULL */
     uint64_t now_ms;
 };
@@ -174,9 +175,7 @@ struct newcomer {
 /* NULL when out of memory. */
 static struct entry *entry_new(struct registry *r, const struct newcomer *n)
 {
-    size_t bytes = REGISTRY_STREAM_BYTES + n->name.len;
-    bytes += n->made ? stream_content_type(n->made).len
-                     : n->config->content_type.len;
+    size_t bytes = REGISTRY_STREAM_BYTES + n->name.len + n->content_type.len;
     if (!budget_take(r->budget, BUDGET_NEW, bytes))
         return NULL;
     struct entry *e = calloc(1, sizeof *e);
@@ -243,6 +242,7 @@ enum registry_result registry_create(struct registry *r,
 {
     struct newcomer n = {.config = config,
                          .name = config->name,
+                         .content_type = config->content_type,
                          .source = config->source,
                          .now_ms = now_ms};
     return create(r, &n, ret);
@@ -253,6 +253,7 @@ enum registry_result registry_add(struct registry *r, struct stream *s,
 {
     struct newcomer n = {.made = s,
                          .name = stream_name(s),
+                         .content_type = stream_content_type(s),
                          .source = stream_source(s),
                          .now_ms = now_ms};
     return create(r, &n, ret);

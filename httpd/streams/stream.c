@@ -28,7 +28,8 @@ static bool copy_text(struct str *to, struct str from)
     if (from.len > 0)
         memcpy(at, from.at, from.len);
     at[from.len] = '\0';
-    *to = (struct str){at, from.len};
+    to->at = at;
+    to->len = from.len;
     return true;
 }
 

@@ -1,3 +1,4 @@
+#include "httpd/streams/stream_append.h"
 #include "httpd/streams/stream_inner.h"
 
 #include "parser/media_type.h"

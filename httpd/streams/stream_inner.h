@@ -12,6 +12,7 @@
 
 #include "httpd/streams/producers.h"
 #include "httpd/streams/stream.h"
+#include "httpd/streams/stream_append.h"
 #include "httpd/streams/time_marks.h"
 
 #include <pthread.h>

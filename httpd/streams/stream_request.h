@@ -9,6 +9,7 @@
 #define HTTPD_STREAMS_STREAM_REQUEST_H
 
 #include "httpd/streams/registry.h"
+#include "httpd/streams/stream_append.h"
 
 struct exchange;
 struct route;

@@ -30,7 +30,8 @@ static enum flow pull(void *self, struct exchange *x)
     struct stream *s = NULL;
     bool found = registry_find(hub_registry(h), w->name, hub_now_ms(h), &s) ==
                  REGISTRY_FOUND;
-    if (found || worker_now_ms(x->worker) >= w->until_ms) {
+    if (found || worker_now_ms(x->worker) >= w->until_ms ||
+        x->worker->draining) {
         w->then(x, s);
         return FLOW_DONE;
     }

@@ -117,12 +117,12 @@ static void get(struct exchange *x, struct str name)
     strict_read(x, s, &want);
 }
 
-static void head(struct exchange *x, struct str name)
+void answer_head_of(struct exchange *x, struct str name, bool ranges)
 {
     struct stream *s = find_or_refuse(x, name);
     if (!s)
         return;
-    answer_head(x, s, false);
+    answer_head(x, s, ranges);
     stream_unref(s);
 }
 
@@ -161,7 +161,7 @@ void strict_handle(struct exchange *x)
         get(x, name);
         return;
     case METHOD_HEAD:
-        head(x, name);
+        answer_head_of(x, name, false);
         return;
     case METHOD_POST:
         start_post(x, name);

@@ -24,6 +24,7 @@ void strict_read(struct exchange *x, struct stream *s,
                  const struct read_request *want);
 
 /* HEAD, and DELETE, of either mount. ranges: GET takes Range. */
+void answer_head_of(struct exchange *x, struct str name, bool ranges);
 void answer_head(struct exchange *x, struct stream *s, bool ranges);
 void answer_delete(struct exchange *x, struct str name);
 

@@ -150,7 +150,8 @@ static bool waits_alone(struct tap *t, struct tap_waiter *w, uint64_t now_ms)
 
 static bool is_late(struct tap *t, struct tap_waiter *w, uint64_t now_ms)
 {
-    return (w->deadline_ms > 0 && now_ms >= w->deadline_ms) ||
+    bool leaves = t->hub->worker->draining && !w->room;
+    return leaves || (w->deadline_ms > 0 && now_ms >= w->deadline_ms) ||
            waits_alone(t, w, now_ms);
 }
 

@@ -29,6 +29,7 @@
 
 #include "httpd/http/websocket.h"
 #include "httpd/streams/reader.h"
+#include "httpd/streams/stream_append.h"
 
 /* One read; pongs for it and the rest of a frame fit into the queue's slack. */
 #define WS_READ_BYTES        (32u << 10)

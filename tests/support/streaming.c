@@ -340,6 +340,7 @@ void live_take(struct live *l, size_t n)
     assert_true(n <= l->len);
     if (n == 0)
         return;
+    assert_non_null(l->body);
     memmove(l->body, l->body + n, l->len - n + 1);
     l->len -= n;
     l->taken += n;

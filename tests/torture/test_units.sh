@@ -1,5 +1,6 @@
 #!/bin/bash
-# test_units.sh - every allocation of the buffers' unit tests fails once.
+# test_units.sh - every allocation of the buffers' and streams' unit
+# tests fails once.
 #
 # A test may fail then, by an assertion of its own: it was promised memory. What
 # must not happen is a crash, an assertion of the library, or a hang. Leaks and

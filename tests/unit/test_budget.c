@@ -12,9 +12,8 @@
 
 /* All but the vital one, which goes on beyond the limit. */
 #define ORDINARY 5
-static const enum budget_class all[ORDINARY] = {BUDGET_LEAVING, BUDGET_ACCEPTED,
-                                                BUDGET_NEW, BUDGET_STREAM,
-                                                BUDGET_CACHE};
+static const enum budget_class all[ORDINARY] = {
+    BUDGET_LEAVING, BUDGET_ACCEPTED, BUDGET_NEW, BUDGET_STREAM, BUDGET_CACHE};
 
 static void check(const struct budget *b)
 {

@@ -1,4 +1,5 @@
 #include "httpd/streams/producers.h"
+#include "httpd/streams/stream_append.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 #include "httpd/streams/registry.h"
+#include "httpd/streams/stream_append.h"
 
 #include "buffers/budget.h"
 #include "tests/support/pool.h"

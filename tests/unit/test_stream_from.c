@@ -1,3 +1,4 @@
+#include "httpd/streams/stream_append.h"
 #include "httpd/streams/stream_from.h"
 
 #include "tests/support/pool.h"

@@ -1,3 +1,4 @@
+#include "httpd/streams/stream_append.h"
 #include "httpd/streams/stream_request.h"
 
 #include "httpd/config/config.h"
