@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define LINE_BYTES_MAX 512u
+#define LINE_BYTES_MAX 2048u
 #define LOG_MS         8000u
 #define LOG_BYTES_MAX  (1u << 20)
 #define STEP_MS        20u
