@@ -54,16 +54,17 @@ static enum append_result check_room(struct stream *s, uint64_t bytes,
                                      uint64_t messages_n)
 {
     const struct stream_bounds *b = &s->bounds;
-    bool never = b->policy != POLICY_GROW && bytes > b->bytes_max;
-    if (never || (b->messages_max > 0 && messages_n > b->messages_max) ||
+    bool never = bytes > b->bytes_max ||
+                 (b->messages_max > 0 && messages_n > b->messages_max);
+    if ((never && b->policy != POLICY_GROW) ||
         bytes > POSITION_MAX - s->store->end)
         return APPEND_TOO_LARGE;
     bool fits = messages_fit(s, messages_n);
     switch (b->policy) {
     case POLICY_DROP_OLDEST:
         return APPEND_DONE;
-    case POLICY_GROW:
-        return fits ? APPEND_DONE : APPEND_REFUSED;
+    case POLICY_GROW: /* the budget alone says no */
+        return APPEND_DONE;
     case POLICY_BLOCK:
         if (fits && bytes <= capacity_left(s))
             return APPEND_DONE;
