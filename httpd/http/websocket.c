@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_BYTES_MAX 10u
-#define MASK_BYTES     4u
-#define FIN            0x80u
-#define WSLAY_BYTES    4272u /* one of its contexts; measured */
+#define MASK_BYTES  4u
+#define FIN         0x80u
+#define WSLAY_BYTES 4272u /* one of its contexts; measured */
 
 #define SHORT_OF_MEMORY "short of memory; try again later"
 #define BAD_FRAME       "a frame is against the protocol"
@@ -74,7 +73,8 @@ static void say(struct websocket *ws, struct str bytes)
         ws->broken = true;
 }
 
-static size_t put_head(char *out, enum websocket_opcode opcode, uint64_t len)
+size_t websocket_put_head(char out[WEBSOCKET_HEAD_MAX],
+                          enum websocket_opcode opcode, uint64_t len)
 {
     unsigned length_bytes = len < 126 ? 0 : len <= 0xffff ? 2 : 8;
     out[0] = (char)(FIN | opcode);
@@ -87,8 +87,8 @@ static size_t put_head(char *out, enum websocket_opcode opcode, uint64_t len)
 bool websocket_send(struct websocket *ws, enum websocket_opcode opcode,
                     struct str data)
 {
-    char frame[HEAD_BYTES_MAX + WEBSOCKET_CONTROL_MAX];
-    size_t n = put_head(frame, opcode, data.len);
+    char frame[WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX];
+    size_t n = websocket_put_head(frame, opcode, data.len);
     if (ws->over)
         return true;
     /* A short one is said at once. */

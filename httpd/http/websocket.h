@@ -37,6 +37,7 @@
 #include <stdint.h>
 
 #define WEBSOCKET_PIECE_BYTES_MAX (64u << 10)
+#define WEBSOCKET_HEAD_MAX        10u    /* bytes of a frame's head, unmasked */
 #define WEBSOCKET_CONTROL_MAX     125u   /* bytes of a ping, pong or close */
 #define WEBSOCKET_REASON_MAX      123u   /* bytes of a close frame's text */
 #define WEBSOCKET_STALL_MS        30000u /* part of a message, and no more */
@@ -107,6 +108,11 @@ bool websocket_held(const struct websocket *ws);
 
 /* Offers it again, and what came behind it. As websocket_feed(). */
 enum flow websocket_resume(struct websocket *ws);
+
+/* Writes the head of a frame that is a whole message of len bytes; returns how
+ * long it is. RFC 6455 section 5.2 */
+size_t websocket_put_head(char out[WEBSOCKET_HEAD_MAX],
+                          enum websocket_opcode opcode, uint64_t len);
 
 /* Says a message, or a ping, in one frame. False: say() failed. */
 bool websocket_send(struct websocket *ws, enum websocket_opcode opcode,

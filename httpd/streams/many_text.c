@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FRAME_HEAD_BYTES 10u
+#define HEAD_BYTES_MAX 24u /* of a frame or a chunk */
 
 static struct str name_of(const struct many_stream *s)
 {
@@ -42,27 +42,23 @@ static enum flow put_id(struct many *m, struct bytes *out)
     return r == FLOW_DONE ? put(out, STR("\n\n")) : r;
 }
 
-/* What stands in out from begin on becomes an event or a frame: the head that
- * was left room for is written, and what is too much of it taken away. */
+/* What stands in out from begin on becomes a frame or a chunk. */
 static enum flow frame(struct many *m, struct bytes *out, size_t begin)
 {
-    char head[FRAME_HEAD_BYTES + 24];
+    char head[HEAD_BYTES_MAX];
     size_t len = out->len - begin;
-    int n = 0;
-    if (m->websocket && len < 126)
-        n = snprintf(head, sizeof head, "\x81%c", (char)len);
-    else if (m->websocket)
-        n = snprintf(head, sizeof head, "\x81\x7e%c%c", (char)(len >> 8),
-                     (char)len);
+    size_t n = 0;
+    if (m->websocket)
+        n = websocket_put_head(head, WEBSOCKET_TEXT, len);
     else if (m->chunked)
-        n = snprintf(head, sizeof head, "%zx\r\n", len);
+        n = (size_t)snprintf(head, sizeof head, "%zx\r\n", len);
     char *room;
-    enum flow r = bytes_reserve(out, (size_t)n, &room);
+    enum flow r = bytes_reserve(out, n, &room);
     if (r != FLOW_DONE)
         return r;
     memmove(out->data + begin + n, out->data + begin, len);
-    memcpy(out->data + begin, head, (size_t)n);
-    bytes_commit(out, (size_t)n);
+    memcpy(out->data + begin, head, n);
+    bytes_commit(out, n);
     return m->chunked && !m->websocket ? put(out, STR("\r\n")) : FLOW_DONE;
 }
 

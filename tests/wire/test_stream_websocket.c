@@ -102,6 +102,33 @@ static void several_streams_are_only_read(void **state)
     wire_close(&w);
 }
 
+/* Every byte of it is six in JSON. */
+static void several_streams_have_frames_beyond_64_kib(void **state)
+{
+    char target[128];
+    char controls[12000];
+    const char *a = ws_stream_name();
+    unsigned first;
+    size_t len;
+    struct wire w;
+    (void)state;
+    memset(controls, 1, sizeof(controls));
+    ws_stream_publish(server.port, a, "Content-Type: text/plain\r\n", controls,
+                      sizeof(controls), 204);
+    snprintf(target, sizeof(target), "/s/?streams=%s&from=start", a);
+    ws_open(&w, server.port, target, "");
+    ws_expect(&w, WS_PING, "", 0);
+    char *object = ws_take(&w, &first, &len);
+    assert_int_equal(first, WS_TEXT);
+    assert_in_range(len, 6 * sizeof(controls), 7 * sizeof(controls));
+    assert_int_equal(object[0], '{');
+    assert_string_equal(object + len - 8, "\\u0001\"}");
+    free(object);
+    ws_send(&w, WS_PING, "p", 1);
+    ws_expect(&w, WS_PONG, "p", 1);
+    wire_close(&w);
+}
+
 /* The close frame may stand within a message, but not within a frame. */
 static void close_of_a_reader_that_is_stuck_comes_between_frames(void **state)
 {
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(readers_leave_what_they_share_in_any_order),
         cmocka_unit_test(reader_who_sends_a_message_is_1008),
         cmocka_unit_test(several_streams_are_only_read),
+        cmocka_unit_test(several_streams_have_frames_beyond_64_kib),
         cmocka_unit_test(close_of_a_reader_that_is_stuck_comes_between_frames),
         cmocka_unit_test(skipping_reader_is_told_its_gap_in_a_message),
         cmocka_unit_test(several_streams_end_when_the_server_goes),
