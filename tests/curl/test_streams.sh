@@ -89,7 +89,7 @@ done
 endless=$(lines_of docs/streams.md 'tail -f app.log')
 like "docs/streams.md shows an endless publisher" "$endless" 'curl -T - '
 echo before >"$work/app.log"
-(cd "$work" && typed "$endless") &
+(cd "$work" && typed "$endless") 2>/dev/null &
 tail_pid=$!
 "${curl[@]}" -N "$url/s/app.log?live=raw&from=start&wait=10s" >"$work/seen" &
 reader=$!
