@@ -76,13 +76,21 @@ bool media_type_valid(struct str field)
 
 bool media_type_is(struct str field, struct str essence)
 {
+    struct str begin = ascii_skip_ows(field);
+    if (begin.len < essence.len)
+        return false;
+    begin.len = essence.len;
+    if (!ascii_equal(begin, essence))
+        return false;
     struct str mine = media_type_essence(field);
     return mine.len > 0 && ascii_equal(mine, essence);
 }
 
 bool media_type_same(struct str a, struct str b)
 {
-    return media_type_is(a, media_type_essence(b));
+    struct str essence = media_type_essence(b);
+    /* Mostly they are the same to the letter. */
+    return essence.len > 0 && (str_equal(a, b) || media_type_is(a, essence));
 }
 
 bool media_type_is_text(struct str field)

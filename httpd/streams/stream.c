@@ -77,18 +77,26 @@ struct stream *stream_ref(struct stream *s)
     return s;
 }
 
-static struct store *store_for(const struct stream_config *config)
+/* What the source has before pos, and when it was published. */
+static bool take_over(struct stream *s, struct stream *source, uint64_t pos)
 {
-    struct stream *source = config->source;
-    if (!source)
-        return memory_store_new();
-    struct store *forked = NULL;
+    bool marked = false;
     pthread_mutex_lock(&source->lock);
-    if (source->store->first <= config->fork_pos &&
-        config->fork_pos <= source->store->end)
-        forked = source->store->ops->fork(source->store, config->fork_pos);
+    struct store *store = source->store;
+    if (store->first <= pos && pos <= store->end)
+        s->store = store->ops->fork(store, pos);
+    if (s->store)
+        marked = time_marks_copy(&s->marks, &source->marks, pos);
     pthread_mutex_unlock(&source->lock);
-    return forked;
+    return marked;
+}
+
+static bool take_store(struct stream *s, const struct stream_config *config)
+{
+    if (config->source)
+        return take_over(s, config->source, config->fork_pos);
+    s->store = memory_store_new();
+    return s->store != NULL;
 }
 
 struct stream *stream_new(const struct stream_config *config, uint64_t now_ms)
@@ -108,8 +116,7 @@ struct stream *stream_new(const struct stream_config *config, uint64_t now_ms)
     s->closed = config->closed;
     s->touched_ms = now_ms;
     s->fork_pos = config->fork_pos;
-    s->store = store_for(config);
-    if (!s->store || !copy_text(&s->name, config->name) ||
+    if (!take_store(s, config) || !copy_text(&s->name, config->name) ||
         !copy_text(&s->content_type, config->content_type)) {
         stream_free(s);
         return NULL;
@@ -241,8 +248,9 @@ static void settle_released(struct stream *s)
     struct store *store = s->store;
     if (least < store->first)
         least = store->first;
+    uint64_t before = s->released;
     s->released = store->ops->message_begin(store, least);
-    if (s->starved) {
+    if (s->starved && s->released > before) {
         s->starved = false;
         stream_tell(s);
     }

@@ -15,9 +15,11 @@
  *      grow          APPEND_REFUSED by the budget   nothing but by age
  *
  * Promise    readers see a prefix of what was acknowledged; an append that
- *            fails changes nothing. A reader that asks for what was dropped
- *            learns where the stream begins now.
- * Invariant  first <= released <= tail, all three only grow.
+ *            fails adds nothing. A reader that asks for what was dropped learns
+ *            where the stream begins now. Short of memory, what an append would
+ *            push out may go although it fails then.
+ * Invariant  first <= released <= tail; first and tail only grow, released goes
+ *            back to where a new reader begins.
  * Limits     bytes, messages and age, per stream; the process's budget above.
  * Owns       its store, texts, producers. Counted: stream_ref(),
  * stream_unref(). Threads    any; one lock, held for copies of at most 64 KiB.

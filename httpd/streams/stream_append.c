@@ -96,8 +96,7 @@ static void make_way(struct stream *s, uint64_t bytes, uint64_t messages_n)
             store->ops->skip_messages(store, store->first, excess, &found);
         pos = by_count > pos ? by_count : pos;
     }
-    if (b->policy == POLICY_BLOCK && pos > s->released)
-        pos = s->released;
+    assert(b->policy != POLICY_BLOCK || pos <= s->released);
     stream_drop(s, pos);
 }
 
@@ -198,8 +197,10 @@ static enum append_result append_locked(struct stream *s,
                                         struct append_outcome *ret)
 {
     uint64_t bytes = a->messages_n * stream_suffix(s).len;
-    for (size_t i = 0; i < a->messages_n; i++)
+    for (size_t i = 0; i < a->messages_n; i++) {
+        assert(a->messages[i].len > 0);
         bytes += a->messages[i].len;
+    }
     enum append_result r = check(s, a, ret);
     ret->need = (struct stream_need){bytes, a->messages_n};
     if (r == APPEND_DONE && a->messages_n > 0)

@@ -1,7 +1,9 @@
 /* stream_append.h - adding to a stream, and why it may be refused.
  *
- * Promise    all or nothing; what fails changes nothing. The order of the
- *            checks stands in stream.h.
+ * Promise    all or nothing; what fails adds nothing and moves no sequence. The
+ *            order of the checks stands in stream.h.
+ * Refuses    by an assertion, a message without bytes: no reader could be told
+ *            of it.
  * Owns       nothing: texts are the caller's during the call.
  * Threads    any; the stream's lock.
  * Source     Durable Streams protocol, append, closing, idempotent producers.

@@ -18,6 +18,26 @@ void time_marks_fini(struct time_marks *t)
     time_marks_init(t);
 }
 
+bool time_marks_copy(struct time_marks *to, const struct time_marks *from,
+                     uint64_t pos)
+{
+    size_t n = 0;
+    while (n < from->n && from->at[n].pos < pos)
+        n++;
+    to->interval_ms = from->interval_ms;
+    to->last_ms = from->last_ms;
+    if (n == 0)
+        return true;
+    to->at = malloc(from->cap * sizeof *to->at);
+    if (!to->at)
+        return false;
+    memcpy(to->at, from->at, n * sizeof *to->at);
+    to->n = n;
+    to->cap = from->cap;
+    to->last_ms = to->at[n - 1].last_ms;
+    return true;
+}
+
 static void thin_out(struct time_marks *t)
 {
     size_t kept = 0;

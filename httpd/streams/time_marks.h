@@ -13,6 +13,7 @@
 #ifndef HTTPD_STREAMS_TIME_MARKS_H
 #define HTTPD_STREAMS_TIME_MARKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,10 @@ struct time_marks {
 
 void time_marks_init(struct time_marks *t);
 void time_marks_fini(struct time_marks *t);
+
+/* The same of what lies before pos; to is fresh. False: no memory. */
+bool time_marks_copy(struct time_marks *to, const struct time_marks *from,
+                     uint64_t pos);
 
 /* Something begins at pos now. Out of memory it is remembered less exactly. */
 void time_marks_add(struct time_marks *t, uint64_t now_ms, uint64_t pos);
