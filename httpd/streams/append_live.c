@@ -129,6 +129,14 @@ static size_t room(void *self, struct exchange *x)
     return (size_t)(left < most ? left : most);
 }
 
+static bool hold(struct live_body *b, struct str piece)
+{
+    size_t cap = b->held.cap;
+    return bytes_append_str(&b->held, piece) == FLOW_DONE &&
+           (b->held.cap == cap ||
+            exchange_charge_more(b->x, b->held.cap - cap));
+}
+
 static enum flow push(void *self, struct exchange *x, struct str piece)
 {
     struct live_body *b = self;
@@ -137,8 +145,7 @@ static enum flow push(void *self, struct exchange *x, struct str piece)
     if (b->over || piece.len == 0)
         return FLOW_DONE;
     b->came = true;
-    if (append(b, piece, false, &outcome) == APPEND_FULL &&
-        bytes_append_str(&b->held, piece) != FLOW_DONE)
+    if (append(b, piece, false, &outcome) == APPEND_FULL && !hold(b, piece))
         refuse(b, 503, "short of memory; what came before was appended");
     return FLOW_DONE;
 }

@@ -243,10 +243,25 @@ static enum flow say_hello(struct reader *r, const struct stream_state *now)
     return push_rendered(r);
 }
 
+/* Bare bytes [from, to) will not come: a clean end would say that the body is
+ * whole. */
+static enum flow cut_off(struct reader *r, uint64_t from, uint64_t to)
+{
+    char text[384];
+    gap_text(r, from, to, text, sizeof text);
+    if (reader_ends_by_close(r))
+        reader_drop(r, text);
+    else
+        r->outlet->ops->note(r->outlet, text);
+    return FLOW_FAILED;
+}
+
 /* Nothing more of it will come. */
 static enum flow push_last(struct reader *r, const struct stream_state *now)
 {
     struct bytes *out = &hub_of(r)->rendered;
+    if (now->gone && r->style.form == RENDER_RAW && r->pos < now->tail)
+        return cut_off(r, r->pos, now->tail);
     bytes_reset(out);
     enum flow flow =
         now->gone ? render_end(&r->style, &r->state, 1001, "deleted", out)
@@ -264,16 +279,14 @@ static enum flow push_gap(struct reader *r, const struct stream_state *now)
     char text[384];
     uint64_t from = r->pos;
     bool goes_on = shows_gaps(r) && r->slow_reader == SLOW_SKIP;
+    if (r->style.form == RENDER_RAW)
+        return cut_off(r, from, now->first);
     r->skips = false;
     r->pos = goes_on ? now->tail : now->first;
     gap_text(r, from, r->pos, text, sizeof text);
     bytes_reset(out);
-    if (reader_ends_by_close(r))
-        reader_drop(r, text);
-    else if (!goes_on)
+    if (!goes_on)
         r->outlet->ops->note(r->outlet, text);
-    if (r->style.form == RENDER_RAW)
-        return FLOW_FAILED;
     enum flow flow =
         goes_on ? render_gap(&r->style, &r->state, from, r->pos, out)
                 : render_lapped(&r->style, &r->state, from, r->pos, out);

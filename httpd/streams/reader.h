@@ -54,9 +54,10 @@ struct reader {
     uint64_t soft_since_ms; /* beyond lag_soft; 0: not */
     uint64_t moved_ms;      /* when bytes left last, as the sweep saw it */
     uint64_t moved_bytes;
-    uint64_t end_at_ms; /* 0: never */
-    uint64_t lost;      /* bytes before pos, to be told with the hello */
-    uint64_t cursor;    /* to be told in place of the clock's; 0: none */
+    uint64_t stuck_since_ms; /* there is more, and it does not get on; 0: not */
+    uint64_t end_at_ms;      /* 0: never */
+    uint64_t lost;           /* bytes before pos, to be told with the hello */
+    uint64_t cursor;         /* to be told in place of the clock's; 0: none */
     bool said_hello;
     bool told_closed;
     bool skips; /* told of a gap as soon as it can be */

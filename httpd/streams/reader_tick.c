@@ -54,6 +54,7 @@ static void note_progress(struct reader *r, uint64_t now_ms)
         return;
     r->moved_bytes = moved;
     r->moved_ms = now_ms;
+    r->stuck_since_ms = 0;
 }
 
 /* Behind by too much, or for too long. */
@@ -80,12 +81,15 @@ static void say_why(struct reader *r, const char *what, uint64_t lag)
     reader_drop(r, text);
 }
 
-/* Under policy block a reader without progress would stop all. */
+/* Under policy block a reader without progress would stop all. One that had
+ * nothing to get for a while is given all of the time. */
 static bool stops_others(struct reader *r, uint64_t now_ms)
 {
     const struct stream_bounds *bounds = stream_bounds(r->tap->stream);
+    if (r->stuck_since_ms == 0)
+        r->stuck_since_ms = now_ms;
     return bounds->policy == POLICY_BLOCK &&
-           now_ms - r->moved_ms >= bounds->slow_after_ms &&
+           now_ms - r->stuck_since_ms >= bounds->slow_after_ms &&
            stream_holds_publishers(r->tap->stream);
 }
 
@@ -98,6 +102,7 @@ static void check_lag(struct reader *r, uint64_t now_ms)
     bool bears = r->slow_reader == SLOW_SKIP && r->style.form != RENDER_RAW;
     if (lag == 0) {
         r->soft_since_ms = 0;
+        r->stuck_since_ms = 0;
     } else if (stops_others(r, now_ms)) {
         say_why(r, "no progress while a publisher waits", lag);
     } else if (pos < now.first && !bears) {

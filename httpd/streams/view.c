@@ -165,12 +165,26 @@ static bool jump(struct view *v, uint64_t to)
            view_push(v, to, &state);
 }
 
+/* Who gets bare bytes that are not all is told so by himself. */
+static bool leaves_some(struct view *v, const struct stream_state *now)
+{
+    bool some = now->gone && v->style.form == RENDER_RAW && v->pos < now->tail;
+    while (some && v->slots_n > 0) {
+        struct reader *r = v->slots[0].reader;
+        (void)reader_leave_view(r);
+        r->outlet->ops->wake(r->outlet);
+    }
+    return some;
+}
+
 /* What comes behind all data, once. */
 static bool render_last(struct view *v, const struct stream_state *now)
 {
     struct hub *h = hub_of(v);
     struct render_state state = v->state;
     enum flow r;
+    if (leaves_some(v, now))
+        return false;
     bytes_reset(&h->rendered);
     if (now->gone)
         r = render_end(&v->style, &state, 1001, "deleted", &h->rendered);

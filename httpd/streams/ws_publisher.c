@@ -30,7 +30,8 @@ static void wake(struct tap_waiter *waiter)
 static enum flow wait_for_room(struct ws_publisher *p)
 {
     if (p->until_ms == 0)
-        p->until_ms = worker_now_ms(p->outlet->worker) + APPEND_WAIT_MS;
+        p->until_ms =
+            worker_now_ms(p->outlet->worker) + append_wait_ms(p->tap->stream);
     p->waiter.wake = wake;
     p->waiter.deadline_ms = p->until_ms;
     tap_wait_space(p->tap, &p->waiter);

@@ -14,7 +14,7 @@
  *                 later, with the text as its reason
  *
  * Under policy block the client is not read while the stream is full, for
- * APPEND_WAIT_MS a message at most.
+ * append_wait_ms() a message at most.
  *
  * Promise    what it says of its own stands between frames, and an error
  *            between messages.
