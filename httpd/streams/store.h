@@ -52,7 +52,8 @@ struct store_ops {
                         const struct str *messages, size_t n,
                         struct str suffix);
 
-    /* Lets go of what lies before pos, which is a message's begin or end. */
+    /* Lets go of what lies before pos, which is a message's begin or end; an
+     * empty message lies before where it ends. */
     void (*drop)(struct store *s, uint64_t pos);
 
     /* Copies from pos at most cap bytes, and not more than end. */
