@@ -62,7 +62,6 @@ static enum append_result check_room(struct stream *s, uint64_t bytes,
     bool fits = messages_fit(s, messages_n);
     switch (b->policy) {
     case POLICY_DROP_OLDEST:
-        return APPEND_DONE;
     case POLICY_GROW: /* the budget alone says no */
         return APPEND_DONE;
     case POLICY_BLOCK:

@@ -184,8 +184,6 @@ static void do_drop(struct trial *t, struct flat *f, uint64_t pos)
     size_t n = ends_before(f, pos);
     pos = n > 0 ? f->ends[n - 1] : f->first;
     f->ops.drop(f->store, pos);
-    if (pos == f->first)
-        return;
     size_t gone = (size_t)(pos - f->first);
     memmove(f->at, f->at + gone, f->len - gone);
     memmove(f->ends, f->ends + n, (f->n - n) * sizeof f->ends[0]);

@@ -338,9 +338,8 @@ void live_need(struct live *l, size_t n)
 void live_take(struct live *l, size_t n)
 {
     assert_true(n <= l->len);
-    if (n == 0)
+    if (n == 0 || !l->body)
         return;
-    assert_non_null(l->body);
     memmove(l->body, l->body + n, l->len - n + 1);
     l->len -= n;
     l->taken += n;

@@ -265,7 +265,7 @@ static void parameters_that_make_no_sense_are_400(void **state)
 {
     static const char *const lines[] = {
         "GET /s/a?offset=12",
-        "GET /s/a?offset=" OFFSET("000000000000000x"),
+        "GET /s/a?offset=0000000000000000_000000000000000x",
         "GET /s/a?offset=-1&offset=-1",
         "GET /s/a?live=yes",
         "GET /s/a?live=raw&live=raw",
