@@ -103,6 +103,7 @@ static void go_behind(struct reader *r, uint64_t view_pos)
     r->pos = frame.pos;
     r->state = frame.state;
     r->told_closed = v->told_closed && frame.pos == v->pos;
+    r->finished = v->ended && frame.end == v->end;
     if (r->place == READER_TAIL)
         view_remove_slot(v, r->slot);
     else
@@ -151,15 +152,8 @@ void reader_finish(struct reader *r)
 {
     struct view *v = r->view;
     go_behind(r, v->end);
-    r->finished = true;
+    assert(r->finished);
     r->outlet->ops->wake(r->outlet);
-}
-
-/* Frames that say what is missing exist for all but the bare bytes. */
-static bool shows_gaps(const struct reader *r)
-{
-    return r->style.form != RENDER_RAW &&
-           (r->style.form != RENDER_WS || r->slow_reader == SLOW_SKIP);
 }
 
 static void gap_text(const struct reader *r, uint64_t from, uint64_t to,
@@ -180,12 +174,9 @@ void reader_drop_lapped(struct reader *r, uint64_t from, uint64_t to)
     reader_drop(r, text);
 }
 
-void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to)
+bool reader_skips(const struct reader *r)
 {
-    if (shows_gaps(r) && r->slow_reader == SLOW_SKIP)
-        return;
-    go_behind(r, r->view->end);
-    reader_drop_lapped(r, from, to);
+    return r->style.form != RENDER_RAW && r->slow_reader == SLOW_SKIP;
 }
 
 uint64_t reader_floor(const struct reader *r)
@@ -235,12 +226,18 @@ static enum flow say_hello(struct reader *r, const struct stream_state *now)
                                   r->pos, out) != FLOW_DONE)
         return FLOW_FAILED;
     if (!tail && r->style.form == RENDER_SSE_DS)
-        return FLOW_DONE;
+        return push_rendered(r);
     if (render_hello(&r->style, r->pos, tail, now->closed, cursor_of(r), out) !=
         FLOW_DONE)
         return FLOW_FAILED;
     r->told_closed = tail && now->closed;
     return push_rendered(r);
+}
+
+static void end_lapped(struct reader *r, const char *text)
+{
+    atomic_fetch_add(&hub_of(r)->readers_dropped_n, 1);
+    r->outlet->ops->note(r->outlet, text);
 }
 
 /* Bare bytes [from, to) will not come: a clean end would say that the body is
@@ -252,7 +249,7 @@ static enum flow cut_off(struct reader *r, uint64_t from, uint64_t to)
     if (reader_ends_by_close(r))
         reader_drop(r, text);
     else
-        r->outlet->ops->note(r->outlet, text);
+        end_lapped(r, text);
     return FLOW_FAILED;
 }
 
@@ -278,7 +275,7 @@ static enum flow push_gap(struct reader *r, const struct stream_state *now)
     struct bytes *out = &hub_of(r)->rendered;
     char text[384];
     uint64_t from = r->pos;
-    bool goes_on = shows_gaps(r) && r->slow_reader == SLOW_SKIP;
+    bool goes_on = reader_skips(r);
     if (r->style.form == RENDER_RAW)
         return cut_off(r, from, now->first);
     r->skips = false;
@@ -286,7 +283,7 @@ static enum flow push_gap(struct reader *r, const struct stream_state *now)
     gap_text(r, from, r->pos, text, sizeof text);
     bytes_reset(out);
     if (!goes_on)
-        r->outlet->ops->note(r->outlet, text);
+        end_lapped(r, text);
     enum flow flow =
         goes_on ? render_gap(&r->style, &r->state, from, r->pos, out)
                 : render_lapped(&r->style, &r->state, from, r->pos, out);
@@ -381,8 +378,10 @@ static enum flow join(struct reader *r, uint64_t *ret_end)
     if (r->cursor || r->state.in_message)
         return FLOW_DONE;
     struct view *v = view_of(r->tap, &r->style);
-    if (!v || v->ended)
+    if (!v)
         return FLOW_DONE;
+    if (r->pos > v->pos && view_idle(v))
+        view_move(v, r->pos);
     if (r->pos < v->pos)
         *ret_end = v->pos;
     if (!view_find(v, r->pos, &view_pos))
@@ -428,6 +427,7 @@ static enum flow pull_behind(struct reader *r)
         return say_hello(r, &now);
     if (now.gone)
         return push_last(r, &now);
+    r->skips = r->skips && r->pos < now.tail;
     if (r->skips || r->pos < now.first)
         return push_gap(r, &now);
     if (r->pos >= now.tail && now.closed)
@@ -448,7 +448,7 @@ static enum flow pull_behind(struct reader *r)
 enum flow reader_pull(struct reader *r)
 {
     assert(r->magic == READER_MAGIC);
-    if (r->finished)
+    if (r->finished && !r->remnant)
         return r->cut ? FLOW_FAILED : FLOW_END;
     enum flow flow = FLOW_AGAIN;
     if (r->place == READER_BLOCKED)
@@ -467,6 +467,8 @@ enum flow reader_say(struct reader *r, struct str bytes)
     if (r->remnant && push_remnant(r) != FLOW_DONE)
         return FLOW_FAILED;
     r->outlet->ops->wake(r->outlet);
+    if (r->finished)
+        return FLOW_DONE;
     return write_queue_push(r->outlet->out, bytes.at, bytes.len) == FLOW_DONE
                ? FLOW_DONE
                : FLOW_FAILED;

@@ -60,8 +60,8 @@ struct reader {
     uint64_t cursor;         /* to be told in place of the clock's; 0: none */
     bool said_hello;
     bool told_closed;
-    bool skips; /* told of a gap as soon as it can be */
-    bool finished;
+    bool skips;    /* told of a gap as soon as it can be */
+    bool finished; /* nothing comes behind the queue and the remnant */
     bool cut; /* ends without the last chunk: there is more to come elsewhere */
 };
 
@@ -78,7 +78,7 @@ void reader_tick(struct reader *r, uint64_t now_ms);
  * memory. */
 bool reader_leave_view(struct reader *r);
 
-/* Says something of its own, between frames. */
+/* Says something of its own, between frames; nothing behind the last one. */
 enum flow reader_say(struct reader *r, struct str bytes);
 
 /* TAIL -> BLOCKED: the socket took less than all. */
@@ -87,9 +87,8 @@ void reader_block(struct reader *r, uint64_t view_pos);
 /* The view's last frame was sent. */
 void reader_finish(struct reader *r);
 
-/* The view lost bytes [from, to) for all: this reader stays on it, or is
- * dropped. */
-void reader_bear_gap(struct reader *r, uint64_t from, uint64_t to);
+/* Whether it goes on behind a gap, with a notice. */
+bool reader_skips(const struct reader *r);
 
 /* Bare bytes of HTTP/1.0: only a reset says that they are not all. */
 bool reader_ends_by_close(const struct reader *r);

@@ -9,7 +9,7 @@
 static void end_well(struct reader *r, unsigned code, const char *reason)
 {
     struct bytes *out = &r->tap->hub->rendered;
-    if (r->finished || !reader_leave_view(r))
+    if (r->finished || !reader_leave_view(r) || r->finished)
         return;
     if (reader_ends_by_close(r)) {
         reader_drop(r, reason);
@@ -99,13 +99,15 @@ static void check_lag(struct reader *r, uint64_t now_ms)
     uint64_t pos = reader_floor(r);
     stream_look(r->tap->stream, &now);
     uint64_t lag = now.tail > pos ? now.tail - pos : 0;
-    bool bears = r->slow_reader == SLOW_SKIP && r->style.form != RENDER_RAW;
+    bool bears = reader_skips(r);
+    /* Who is blocked has what comes next in its view. */
+    bool lapped = r->place == READER_BEHIND && pos < now.first;
     if (lag == 0) {
         r->soft_since_ms = 0;
         r->stuck_since_ms = 0;
     } else if (stops_others(r, now_ms)) {
         say_why(r, "no progress while a publisher waits", lag);
-    } else if (pos < now.first && !bears) {
+    } else if (lapped && !bears) {
         reader_drop_lapped(r, pos, now.first);
     } else if (lags(r, lag, now_ms)) {
         r->soft_since_ms = 0;

@@ -46,12 +46,17 @@ void tap_free_dead(struct tap *t)
     free_tap(t);
 }
 
-static void free_idle_views(struct tap *t)
+/* A reader on its way to one finds it where it was. */
+static void settle_views(struct tap *t)
 {
     struct view **link = &t->views;
+    bool followed = atomic_load(&t->readers_n) > 0;
     while (*link) {
         struct view *v = *link;
-        if (!view_idle(v)) {
+        bool idle = view_idle(v);
+        if (!idle || (followed && !v->ended)) {
+            if (idle)
+                view_rest(v);
             link = &v->next;
             continue;
         }
@@ -64,7 +69,7 @@ void tap_settle(struct tap *t)
 {
     if (t->busy)
         return;
-    free_idle_views(t);
+    settle_views(t);
     if (t->dead || atomic_load(&t->readers_n) > 0 || t->views || t->behind ||
         t->waiting || t->waiters)
         return;

@@ -44,10 +44,33 @@ struct view *view_of(struct tap *t, const struct render_style *style)
 
 void view_free(struct view *v)
 {
+    view_rest(v);
+    free(v);
+}
+
+void view_rest(struct view *v)
+{
     assert(view_idle(v));
     view_free_ring(v);
     free(v->slots);
-    free(v);
+    v->slots = NULL;
+    v->slots_cap = 0;
+    v->cursor = 0;
+    v->served = v->end;
+    v->served_pos = v->pos;
+    v->heartbeat_ms = 0;
+    v->starved = false;
+}
+
+void view_move(struct view *v, uint64_t pos)
+{
+    view_rest(v);
+    v->pos = pos;
+    v->served_pos = pos;
+    v->state = (struct render_state){0};
+    v->before.pos = pos;
+    v->before.state = v->state;
+    v->told_closed = false;
 }
 
 bool view_idle(const struct view *v)
@@ -150,15 +173,19 @@ static bool render_copy(struct view *v, size_t *made)
     return true;
 }
 
-/* The view itself was lapped: some bear a notice, the others end. */
+/* The view itself was lapped: some bear a notice here, the others leave and
+ * are told by themselves. */
 static bool jump(struct view *v, uint64_t to)
 {
     struct hub *h = hub_of(v);
     uint64_t from = v->pos;
     while (v->blocked)
         (void)reader_leave_view(v->blocked);
-    for (size_t i = v->slots_n; i-- > 0;)
-        reader_bear_gap(v->slots[i].reader, from, to);
+    for (size_t i = v->slots_n; i-- > 0;) {
+        struct reader *r = v->slots[i].reader;
+        if (!reader_skips(r) && reader_leave_view(r))
+            r->outlet->ops->wake(r->outlet);
+    }
     bytes_reset(&h->rendered);
     struct render_state state = v->state;
     return render_gap(&v->style, &state, from, to, &h->rendered) == FLOW_DONE &&
@@ -218,17 +245,17 @@ static bool render_more(struct view *v, size_t *made)
 }
 
 /* True: there is something for a pass. */
-static bool render(struct view *v)
+static bool render(struct view *v, size_t *made)
 {
-    size_t made = 0;
+    size_t before = *made;
     bool wanted = v->wanted;
     v->wanted = false;
     v->starved = false;
     if (v->ended || (v->slots_n == 0 && !wanted))
         return false;
-    while (made < VIEW_TURN_BYTES && !v->ended && render_more(v, &made)) {
+    while (*made < VIEW_TURN_BYTES && !v->ended && render_more(v, made)) {
     }
-    if (made == 0)
+    if (*made == before && !v->ended)
         return false;
     v->rendered_ms = hub_of(v)->worker->now_ms;
     v->cursor = 0;
@@ -237,10 +264,11 @@ static bool render(struct view *v)
 
 bool view_turn(struct view *v, size_t *sends_left)
 {
+    size_t made = 0;
     do {
-        if (!pass(v, sends_left))
+        if (!pass(v, sends_left) || made >= VIEW_TURN_BYTES)
             return true;
-    } while (render(v));
+    } while (render(v, &made));
     return false;
 }
 

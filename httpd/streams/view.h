@@ -88,6 +88,12 @@ void view_free(struct view *v);
 /* Whether nobody is left. */
 bool view_idle(const struct view *v);
 
+/* An idle view gives its memory back; whoever has what it has may come in. */
+void view_rest(struct view *v);
+
+/* The same, and it goes on at pos, between messages. */
+void view_move(struct view *v, uint64_t pos);
+
 /* A pass, rendering, as far as *sends_left allows. True: there is more to
  * do. */
 bool view_turn(struct view *v, size_t *sends_left);
@@ -95,7 +101,8 @@ bool view_turn(struct view *v, size_t *sends_left);
 void view_sweep(struct view *v, uint64_t now_ms);
 
 /* Appends what the hub has rendered as a frame that ends at stream position
- * pos. False: there is no room before a pass, or no memory. */
+ * pos; no bytes, and the last frame ends there. False: there is no room before
+ * a pass, or no memory. */
 bool view_push(struct view *v, uint64_t pos, const struct render_state *state);
 
 void view_free_ring(struct view *v);

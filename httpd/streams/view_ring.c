@@ -44,6 +44,14 @@ void view_free_ring(struct view *v)
     give_back(v, v->cap + v->frames_cap * sizeof *v->frames);
     free(v->ring);
     free(v->frames);
+    v->ring = NULL;
+    v->frames = NULL;
+    v->cap = 0;
+    v->frames_cap = 0;
+    v->frames_head = 0;
+    v->frames_n = 0;
+    v->begin = v->end;
+    v->before = (struct frame){.end = v->end, .pos = v->pos, .state = v->state};
 }
 
 static bool grow_frames(struct view *v)
@@ -156,19 +164,32 @@ static bool make_room(struct view *v, size_t n)
     return true;
 }
 
+/* What shows nothing is the end of what was there. */
+static void push_nothing(struct view *v)
+{
+    struct frame *last =
+        v->frames_n > 0 ? frame_at(v, v->frames_n - 1) : &v->before;
+    last->pos = v->pos;
+    last->state = v->state;
+}
+
 bool view_push(struct view *v, uint64_t pos, const struct render_state *state)
 {
     struct str bytes = bytes_view(&v->tap->hub->rendered);
+    if (bytes.len == 0) {
+        v->pos = pos;
+        v->state = *state;
+        push_nothing(v);
+        return true;
+    }
     if (!make_room(v, bytes.len)) {
         v->starved = v->served == v->end;
         return false;
     }
     size_t at = (size_t)v->end & (v->cap - 1);
     size_t run = bytes.len < v->cap - at ? bytes.len : v->cap - at;
-    if (bytes.len > 0) {
-        memcpy(v->ring + at, bytes.at, run);
-        memcpy(v->ring, bytes.at + run, bytes.len - run);
-    }
+    memcpy(v->ring + at, bytes.at, run);
+    memcpy(v->ring, bytes.at + run, bytes.len - run);
     v->end += bytes.len;
     v->pos = pos;
     v->state = *state;

@@ -131,10 +131,9 @@ static void *follow(void *arg)
 {
     struct reader_thread *t = arg;
     bool over;
-    enum stream_read r;
     do {
         over = atomic_load(&t->place->publishing) == 0;
-        while ((r = read_some(t)) != READ_TAIL) {
+        while (read_some(t) != READ_TAIL) {
         }
         sched_yield();
     } while (!over);
