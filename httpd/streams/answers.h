@@ -1,8 +1,9 @@
 /* answers.h - what every answer of a streams route has in common.
  *
- * Promise    each answer, errors too, has the lines that browsers want:
- * nosniff, Cross-Origin-Resource-Policy, CORS. Each result of an append or of
- *            the registry has one status and one line of text, here.
+ * Promise    each answer, errors too, has the lines that browsers want: of
+ *            nosniff, Cross-Origin-Resource-Policy and CORS. Each result of an
+ *            append or of the registry has one status and one line of text
+ *            here.
  * Threads    the worker's.
  * Source     Durable Streams protocol (browser headers), WHATWG Fetch (CORS).
  */

@@ -40,15 +40,13 @@ static struct str first_type(struct exchange *x)
                : STR("application/octet-stream");
 }
 
-/* The stream, made if it is not there. *ret_made says which. */
-static struct stream *find_or_make(struct exchange *x, struct str name,
-                                   bool *ret_made)
+/* The stream, made if it is not there. */
+static struct stream *find_or_make(struct exchange *x, struct str name)
 {
     struct hub *h = x->worker->hub;
     struct stream *s = NULL;
     bool life_given;
     uint64_t now_ms = hub_now_ms(h);
-    *ret_made = false;
     enum registry_result r = registry_find(hub_registry(h), name, now_ms, &s);
     if (r == REGISTRY_FOUND)
         return s;
@@ -59,7 +57,6 @@ static struct stream *find_or_make(struct exchange *x, struct str name,
             return NULL;
         r = registry_create(hub_registry(h), &config, now_ms, &s);
     }
-    *ret_made = r == REGISTRY_CREATED;
     if (r == REGISTRY_CREATED || r == REGISTRY_EXISTS)
         return s;
     stream_unref(s);
@@ -94,12 +91,11 @@ static enum gather_step write_whole(struct exchange *x,
 {
     struct append a = {0};
     struct str name;
-    bool made;
     if (!request_append(x, &a) || !request_stream_name(x, &name))
         return GATHER_ANSWERED;
     if (!is_there(x, name) && !is_sound(x, turn))
         return GATHER_ANSWERED;
-    struct stream *s = find_or_make(x, name, &made);
+    struct stream *s = find_or_make(x, name);
     if (!s)
         return GATHER_ANSWERED;
     if (turn->len > 0)
@@ -118,7 +114,6 @@ static bool claims(struct exchange *x)
 /* A body without an end is appended as it comes, but JSON, which is checked. */
 static void write_stream(struct exchange *x, struct str name)
 {
-    bool made;
     struct stream_state now;
     size_t most = x->route->config->append_bytes_max;
     struct str type = said_type(x);
@@ -128,7 +123,7 @@ static void write_stream(struct exchange *x, struct str name)
         gather_body(x, most, true, write_whole);
         return;
     }
-    struct stream *s = find_or_make(x, name, &made);
+    struct stream *s = find_or_make(x, name);
     if (!s)
         return;
     stream_look(s, &now);

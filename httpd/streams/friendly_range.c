@@ -6,6 +6,7 @@
 #include "httpd/streams/answers.h"
 #include "httpd/streams/catch_up.h"
 #include "httpd/streams/friendly.h"
+#include "httpd/streams/hub.h"
 #include "httpd/streams/live.h"
 #include "parser/ascii.h"
 #include "parser/number.h"
@@ -114,6 +115,7 @@ bool friendly_range(struct exchange *x, struct stream *s)
     struct str field = request_header(&x->req, HEADER_RANGE);
     if (!field.at || !read_range(field, &asked))
         return false;
+    stream_touch(s, hub_now_ms(x->worker->hub));
     stream_look(s, &now);
     bool live = asked.last >= VERY_LARGE && asked.last != UINT64_MAX &&
                 !now.closed && asked.first <= now.tail;

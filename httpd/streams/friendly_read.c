@@ -128,8 +128,6 @@ static void fill_live(struct exchange *x, struct stream *s,
 static void follow(struct exchange *x, struct stream *s,
                    const struct live_request *live, struct str type)
 {
-    struct stream_state now;
-    stream_look(s, &now);
     response_begin(x, 200);
     response_header(x, "Content-Type", type);
     response_header(x, "Cache-Control", STR("no-cache"));

@@ -29,8 +29,7 @@
 
 struct exchange;
 
-/* GET of the mount itself with a list of streams; at NULL when there is none,
- * else it answers. */
+/* Answers GET of the mount itself when it has a list of streams; else false. */
 bool many_handle(struct exchange *x);
 
 #endif

@@ -62,7 +62,6 @@ static enum flow push_from(struct many *m, struct many_stream *s)
     struct stream *stream = s->tap->stream;
     struct str buffer = {h->copied, sizeof h->copied};
     struct bytes out;
-    size_t used;
     bytes_init(&out, MANY_OBJECT_BYTES_MAX);
     enum stream_read r =
         stream_copy(stream, s->pos, UINT64_MAX, buffer, &h->copy);
@@ -74,8 +73,7 @@ static enum flow push_from(struct many *m, struct many_stream *s)
     if (r == READ_TAIL)
         return FLOW_AGAIN;
     if (r == READ_DONE)
-        return push(m, &out,
-                    many_object(m, s, &h->copy, h->copied, &out, &used));
+        return push(m, &out, many_object(m, s, &h->copy, h->copied, &out));
     uint64_t from = s->pos;
     s->pos = now->first;
     s->in_message = false;

@@ -39,11 +39,11 @@ struct many {
     struct many_stream streams[MANY_STREAMS_MAX];
 };
 
-/* The copy's next object from its front: appends it to out, framed, and says
- * how many bytes of payload it took. */
+/* The copy's next object from its front: appends it to out, framed, and moves
+ * the stream's position behind it. */
 enum flow many_object(struct many *m, struct many_stream *s,
                       const struct stream_copy *copy, const char *data,
-                      struct bytes *out, size_t *ret_used);
+                      struct bytes *out);
 
 /* {"stream":…,"gap":…} and {"stream":…,"closed":true}, framed. */
 enum flow many_gap(struct many *m, struct many_stream *s, uint64_t from,

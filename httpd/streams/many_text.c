@@ -145,11 +145,12 @@ static enum flow put_payload(struct many_stream *s, const struct piece *piece,
 
 enum flow many_object(struct many *m, struct many_stream *s,
                       const struct stream_copy *copy, const char *data,
-                      struct bytes *out, size_t *ret_used)
+                      struct bytes *out)
 {
     size_t begin = out->len;
-    struct piece piece = next_piece(s, copy, data, ret_used);
-    s->pos += *ret_used;
+    size_t used;
+    struct piece piece = next_piece(s, copy, data, &used);
+    s->pos += used;
     s->in_message = piece.more;
     enum flow r = begin_object(m, s, out);
     if (r == FLOW_DONE)

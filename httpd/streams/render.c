@@ -393,11 +393,6 @@ enum flow render_end(const struct render_style *style,
     return sheet_end(&s, true);
 }
 
-const char *render_content_type(const struct render_style *style)
-{
-    return is_sse(style) ? "text/event-stream" : NULL;
-}
-
 uint64_t render_cursor(uint64_t now_ms)
 {
     return now_ms > CURSOR_EPOCH_MS

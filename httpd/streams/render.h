@@ -138,9 +138,6 @@ enum flow render_end(const struct render_style *style,
                      struct render_state *state, unsigned code,
                      const char *reason, struct bytes *out);
 
-/* Its Content-Type; NULL for WebSocket and RAW, which has the stream's own. */
-const char *render_content_type(const struct render_style *style);
-
 /* Number of 20-second intervals since 2024-10-09T00:00Z. */
 uint64_t render_cursor(uint64_t now_ms);
 

@@ -15,16 +15,18 @@
  *      grow          APPEND_REFUSED by the budget   nothing but by age
  *
  * Promise    readers see a prefix of what was acknowledged; an append that
- *            fails adds nothing. A reader that asks for what was dropped learns
- *            where the stream begins now. Short of memory, what an append would
- *            push out may go although it fails then.
- * Invariant  first <= released <= tail; first and tail only grow, released goes
- *            back to where a new reader begins.
+ *            fails adds nothing and drops at most what it would have dropped.
+ *            A reader that asks for what was dropped learns where the stream
+ *            begins now.
+ * Invariant  first <= released <= tail. first and tail only grow; released goes
+ *            back to a reader that begins before it.
  * Limits     bytes, messages and age, per stream; the process's budget above.
- * Owns       its store, texts, producers. Counted: stream_ref(),
- * stream_unref(). Threads    any; one lock, held for copies of at most 64 KiB.
- * Source     Durable Streams protocol, sections on append, closing, producers.
- */
+ * Owns       its store, texts, producers. Counted: stream_ref() and
+ *            stream_unref().
+ * Threads    any; one lock. Readers hold it for copies of at most 64 KiB, an
+ *            append for its own bytes, and both it and a fork for the index
+ *            of messages, where that is laid out anew or shared.
+ * Source     Durable Streams protocol: append, closing, producers. */
 #ifndef HTTPD_STREAMS_STREAM_H
 #define HTTPD_STREAMS_STREAM_H
 
@@ -43,7 +45,6 @@ struct tap;
 #define STREAM_TYPE_BYTES_MAX 256u
 #define STREAM_SEQ_BYTES_MAX  256u
 #define STREAM_READ_BYTES     (64u << 10) /* of one copy */
-#define STREAM_CLOSED_FOREVER UINT64_MAX
 
 enum stream_policy {
     POLICY_DROP_OLDEST,
@@ -192,8 +193,8 @@ bool stream_expired(struct stream *s, uint64_t now_ms);
 /* Drops what is older than age_ms. */
 void stream_drop_aged(struct stream *s, uint64_t now_ms);
 
-/* Deleted or expired: appends fail and readers end. With keep, what stands in
- * it stays for its forks. */
+/* Deleted or expired: appends fail and readers end. soft: its forks keep the
+ * name. */
 void stream_end(struct stream *s, bool soft);
 
 /* Lets go of all blocks, at the end of the program: their pools go next. */

@@ -3,14 +3,16 @@
  *      stream --tap_news()--> hub --turn--> tap
  *                                            | views: readers at the tail
  *                                            | behind, waiting: on their own
- *                                            '-> waiters: polls, publishers
+ *                                            '-> waiters: long polls and
+ *                                                publishers
  *
  * Promise    a waiter is called once for every time it was armed: on news, at
  *            its deadline, or when the stream is gone.
  * Limits     a turn sends to TAP_TURN_SENDS readers and renders
  *            VIEW_TURN_BYTES a view.
  * Owns       a reference to the stream; freed when nobody is left at it.
- * Threads    tap_news(): any, under the stream's lock; else the worker's. */
+ * Threads    tap_news(): the worker's, and any that holds the stream's lock;
+ *            the rest the worker's. */
 #ifndef HTTPD_STREAMS_TAP_H
 #define HTTPD_STREAMS_TAP_H
 

@@ -544,17 +544,6 @@ static void cursors_count_from_their_epoch(void **state)
     assert_int_equal(render_cursor(UINT64_C(1735689600000)), 362880);
 }
 
-static void only_events_have_a_type_of_their_own(void **state)
-{
-    struct render_style style = {.form = RENDER_SSE_DS};
-    (void)state;
-    assert_string_equal(render_content_type(&style), "text/event-stream");
-    style.form = RENDER_RAW;
-    assert_null(render_content_type(&style));
-    style.form = RENDER_WS_DS;
-    assert_null(render_content_type(&style));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,7 +577,6 @@ int main(void)
         cmocka_unit_test(a_long_reason_is_cut_to_what_a_close_frame_holds),
         cmocka_unit_test(without_room_nothing_changes),
         cmocka_unit_test(cursors_count_from_their_epoch),
-        cmocka_unit_test(only_events_have_a_type_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -305,6 +305,20 @@ static void raw_ends_without_its_last_chunk_and_the_log_says_why(void **state)
     live_close(&slow);
 }
 
+static void raw_of_a_deleted_stream_is_cut_off_where_bytes_lack(void **state)
+{
+    struct live slow;
+    (void)state;
+    begin("stream_bytes = 16m", "");
+    live_open_narrow(&slow, server.port, "/s/a?live=raw&from=start", "");
+    flood("/s/a", 0, MUCH);
+    stream_expect(&server, "DELETE /s/a", "", NULL, 204);
+    enum live_end end = live_until_end(&slow, WIRE_MS);
+    assert_true(end == LIVE_CUT || end == LIVE_RESET);
+    assert_true(slow.len < MUCH * MESSAGE);
+    live_close(&slow);
+}
+
 /* It has no chunks: a mere end would say that these were all bytes. */
 static void raw_of_http_1_0_is_reset(void **state)
 {
@@ -397,6 +411,7 @@ int main(void)
         TEST(event_source_that_comes_back_late_is_told_the_gap),
         TEST(event_source_that_comes_back_in_time_is_told_of_no_gap),
         TEST(raw_ends_without_its_last_chunk_and_the_log_says_why),
+        TEST(raw_of_a_deleted_stream_is_cut_off_where_bytes_lack),
         TEST(raw_of_http_1_0_is_reset),
         TEST(catch_up_read_that_is_overtaken_is_reset),
         TEST(websocket_that_skips_is_told_by_a_text_message),
