@@ -50,8 +50,11 @@ void audience_init(struct audience *a, uint64_t view_bytes)
 void audience_fini(struct audience *a)
 {
     struct worker *w = &a->worker;
-    while (a->peers)
-        peer_free(a->peers);
+    struct peer *next;
+    for (struct peer *p = a->peers; p; p = next) {
+        next = p->next;
+        peer_free(p);
+    }
     stream_unref(a->s);
     hub_free(w->hub);
     timer_fini(&w->ready_timer);
