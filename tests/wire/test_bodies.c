@@ -121,8 +121,9 @@ static void echo_answers_while_the_body_still_comes(void **state)
     for (int i = 0; i < 3; i++) {
         size_t before = w.in_len;
         wire_text(&w, "4\r\nping\r\n");
-        wire_need(&w, before + 4);
-        assert_non_null(memmem(w.in + before, w.in_len - before, "ping", 4));
+        /* The head may come by itself, before the first of it. */
+        while (!memmem(w.in + before, w.in_len - before, "ping", 4))
+            assert_true(wire_read(&w, WIRE_MS));
     }
     wire_text(&w, "0\r\n\r\n");
     struct answer a;
