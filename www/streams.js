@@ -55,6 +55,10 @@ function follow() {
   events = new EventSource(url("?wait=1m&from=start"));
   events.onopen = () => log("sse-log", "following " + name.value, true);
   events.onmessage = (e) => log("sse-log", e.data);
+  events.addEventListener("closed", (e) => {
+    e.target.close(); /* else it would come back for ever */
+    log("sse-log", "the stream was closed", true);
+  });
   events.addEventListener("gap", (e) => log("sse-log", "lost: " + e.data, true));
   events.onerror = () => log("sse-log", "the connection ended", true);
 }
