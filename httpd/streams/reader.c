@@ -206,14 +206,16 @@ static uint64_t cursor_of(const struct reader *r)
     return r->cursor ? r->cursor : render_cursor(hub_now_ms(hub_of(r)));
 }
 
+/* FAILED: it is still there, and nothing else may come before it. */
 static enum flow push_remnant(struct reader *r)
 {
-    enum flow flow =
-        write_queue_push(r->outlet->out, r->remnant, r->remnant_len);
+    if (write_queue_push(r->outlet->out, r->remnant, r->remnant_len) !=
+        FLOW_DONE)
+        return FLOW_FAILED;
     free(r->remnant);
     r->remnant = NULL;
     r->remnant_len = 0;
-    return flow == FLOW_DONE ? FLOW_DONE : FLOW_FAILED;
+    return FLOW_DONE;
 }
 
 static enum flow say_hello(struct reader *r, const struct stream_state *now)
