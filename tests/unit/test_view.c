@@ -393,6 +393,34 @@ static void what_was_lost_before_is_told_first(void **state)
 
 /* Nothing was sent, so no pass came that would have ended them. */
 
+/* A heartbeat was in its way, and had no memory either. */
+static void rest_of_a_frame_stays_until_it_can_be_queued(void **state)
+{
+    struct audience *a = *state;
+    struct live_request want = want_events(a, 0);
+    want.heartbeat_ms = 500;
+    struct peer *fast = events(a, SIZE_MAX);
+    struct peer *slow = peer_new(a, &want, SIZE_MAX);
+    audience_run(a);
+    slow->takes = 700;
+    for (int i = 0; i < 20; i++) {
+        publish_letters(a, 1, 1000);
+        audience_run(a);
+    }
+    assert_true(slow->reader.remnant_len > 0);
+    size_t len = fast->got.len; /* heartbeats come behind it */
+    budget_set_limit(&a->budget, a->budget.used);
+    audience_wait(a, 600);
+    audience_wait(a, 600);
+    assert_true(slow->reader.remnant_len > 0);
+    budget_set_limit(&a->budget, 1u << 30);
+    slow->reader.heartbeat_ms = 0;
+    peer_drain(slow, SIZE_MAX);
+    audience_run(a);
+    assert_int_equal(slow->got.len, len);
+    assert_memory_equal(slow->got.data, fast->got.data, len);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -417,6 +445,7 @@ int main(void)
         TEST(nothing_is_skipped_where_nothing_is_missing),
         TEST(soft_lag_is_borne_for_a_while),
         TEST(what_was_lost_before_is_told_first),
+        TEST(rest_of_a_frame_stays_until_it_can_be_queued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
