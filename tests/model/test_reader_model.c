@@ -1,6 +1,5 @@
-/* Random readers on random sockets, a publisher, policies, ends: what each of
- * them got against what was published. TEST_SEED in the environment picks
- * others. */
+/* Random readers on random sockets: what each of them got against what was
+ * published. TEST_SEED in the environment picks others. */
 #include "httpd/streams/stream_append.h"
 #include "tests/model/dice.h"
 #include "tests/model/follow_log.h"
@@ -554,11 +553,6 @@ static void forget_who_was_woken(struct trial *t)
         worker_unready(&t->a.worker, &f->p->ready);
 }
 
-static void forget_the_hub(struct trial *t)
-{
-    worker_unready(&t->a.worker, &t->a.worker.hub->ready);
-}
-
 static void lose_the_last_byte_on_the_way(struct trial *t)
 {
     struct fan *f = any_fan(t);
@@ -581,7 +575,7 @@ static void every_planted_harm_is_noticed(void **state)
         damage_the_ring,
         shorten_a_remnant,
         forget_who_was_woken,
-        forget_the_hub,
+
         tell_nobody_that_it_ended,
         lose_the_last_byte_on_the_way,
     };

@@ -57,6 +57,8 @@ struct peer {
     enum peer_fate fate;
     size_t takes; /* bytes that its socket has room for */
     bool broken;  /* sends fail */
+    bool wronged; /* a send to a full socket, of nothing, or that was lost; told
+                     by the check, as a test cannot end within the engine */
     size_t sends_n;
     struct bytes got;
     char text[PEER_TEXT_BYTES]; /* of the last note, or why it was dropped */
