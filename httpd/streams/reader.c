@@ -409,7 +409,9 @@ static enum flow wait_for_view(struct reader *r)
     link_into(r, &r->tap->waiting);
     if (v && v->pos < r->pos && !v->wanted) {
         v->wanted = true;
-        tap_news(r->tap);
+        /* Without memory it is the sweep's to try again. */
+        if (!v->starved)
+            tap_news(r->tap);
     }
     return FLOW_AGAIN;
 }

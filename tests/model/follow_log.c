@@ -135,6 +135,8 @@ static void take_control(struct walk *w, struct str text)
 {
     if (offset_behind(text, "streamNextOffset\":\"") != w->ret->pos)
         complain(w, "a control event of another place");
+    if (w->ret->told_closed)
+        complain(w, "something behind what said that it is closed");
     if (memmem(text.at, text.len, "streamClosed", 12))
         w->ret->told_closed = true;
     if (w->ret->told_closed && w->ret->pos != w->all->len)
@@ -146,18 +148,18 @@ static void take_close(struct walk *w, unsigned code, struct str text)
     struct followed *f = w->ret;
     w->over = true;
     f->whole = true;
-    if (code == 1000 && str_equal(text, STR("closed")))
+    if (code == 1000 && str_equal(text, STR("closed"))) {
         f->told_closed = true;
-    else if (code == 1001)
-        f->told_deleted = true;
-    else if (code != RENDER_CODE_LAPPED)
+        if (f->pos != w->all->len)
+            complain(w, "closed before all was there");
+    } else if (code == RENDER_CODE_LAPPED) {
+        if (w->style->form == RENDER_WS)
+            take_gap_between(
+                w, offset_behind(text, "lapped: "),
+                strtoull(text.at + text.len - OFFSET_DIGITS, NULL, 10));
+    } else if (code != 1000 && code != 1001) {
         complain(w, "a close frame of another code");
-    if (code == RENDER_CODE_LAPPED && w->style->form == RENDER_WS)
-        take_gap_between(
-            w, offset_behind(text, "lapped: "),
-            strtoull(text.at + text.len - OFFSET_DIGITS, NULL, 10));
-    if (code == 1000 && f->pos != w->all->len)
-        complain(w, "closed before all was there");
+    }
 }
 
 /* An event or a message. */

@@ -25,7 +25,6 @@ struct followed {
     uint64_t pos;      /* behind what it has */
     bool whole;        /* the last chunk, or close frame, was there */
     bool told_closed;  /* that there is no more */
-    bool told_deleted; /* by a close frame */
     bool within;       /* what it has ends with a part of a message */
     bool ended_by_gap; /* the last that it was told */
     uint64_t gaps_n;

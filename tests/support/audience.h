@@ -21,7 +21,7 @@
 #include "httpd/streams/reader.h"
 #include "httpd/streams/stream_append.h"
 
-#define AUDIENCE_TURNS_MAX 20000u
+#define AUDIENCE_TURNS_MAX 100000u
 #define PEER_TEXT_BYTES    512u
 
 struct audience {

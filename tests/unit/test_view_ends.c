@@ -173,6 +173,26 @@ static void reader_comes_in_although_the_view_has_no_memory(void **state)
     assert_true(got_holds(late, "data: more"));
 }
 
+/* It asked the view to come on at every turn of the loop. */
+static void reader_that_waits_for_a_starved_view_sleeps(void **state)
+{
+    struct audience *a = *state;
+    struct peer *tail = bare(a, SIZE_MAX);
+    audience_run(a);
+    publish(a, "one");
+    budget_set_limit(&a->budget, a->budget.used);
+    audience_run(a);
+    struct live_request want = want_bare(a, 3);
+    struct peer *late = peer_new(a, &want, SIZE_MAX);
+    audience_run(a);
+    audience_wait(a, 250);
+    assert_int_equal(late->reader.place, READER_BEHIND);
+    budget_set_limit(&a->budget, 1u << 30);
+    audience_wait(a, 250);
+    assert_int_equal(late->reader.place, READER_TAIL);
+    assert_got(tail, "one");
+}
+
 /* Policy block. */
 
 static void publisher_waits_for_the_slowest(void **state)
@@ -217,6 +237,7 @@ int main(void)
         TEST(silence_is_filled_for_readers_at_the_tail),
         TEST(view_without_memory_goes_on_when_there_is_some),
         TEST(reader_comes_in_although_the_view_has_no_memory),
+        TEST(reader_that_waits_for_a_starved_view_sleeps),
         TEST(publisher_waits_for_the_slowest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
