@@ -80,19 +80,34 @@ static enum render_form any_form(struct trial *t)
     return sse && t->kind == STREAM_BINARY ? RENDER_RAW : form;
 }
 
+/* Where a frame of a view ends, perhaps within a message; else the tail. */
+static uint64_t frame_end(struct trial *t, const struct stream_state *now)
+{
+    const struct view *v = audience_view(&t->a);
+    if (!v || v->frames_n == 0)
+        return now->tail;
+    size_t i = v->frames_head + dice_below(&t->dice, v->frames_n);
+    uint64_t pos = v->frames[i % v->frames_cap].pos;
+    return pos < now->first ? now->first : pos;
+}
+
 static uint64_t any_start(struct trial *t)
 {
     struct stream_state now;
     stream_look(t->a.s, &now);
-    switch (dice_below(&t->dice, 3)) {
+    size_t held = (size_t)(now.tail - now.first);
+    uint64_t pos = now.first + dice_below(&t->dice, held + 1);
+    switch (dice_below(&t->dice, 4)) {
     case 0:
         return now.first;
     case 1:
         return now.tail;
+    case 2:
+        if (t->kind == STREAM_JSON)
+            return now.tail;
+        return dice_one_in(&t->dice, 2) ? pos : frame_end(t, &now);
     default:
-        return stream_align(
-            t->a.s, now.first + dice_below(&t->dice,
-                                           (size_t)(now.tail - now.first + 1)));
+        return stream_align(t->a.s, pos);
     }
 }
 
