@@ -465,7 +465,8 @@ static void any_thread_may_observe(void **state)
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     tick(f);
-    assert_int_equal(knob_value(&f->level), 1000);
+    /* What a tick saw half way decides how much is put on top. */
+    assert_in_range(knob_value(&f->level), 899, 1000);
     assert_int_equal(f->level.demand_max, 899);
 }
 

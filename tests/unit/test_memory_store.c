@@ -47,6 +47,11 @@ static enum flow append(struct fixture *f, const char *text)
     return f->s->ops->append(f->s, &f->pool, &message, 1, (struct str){0});
 }
 
+static void put(struct fixture *f, const char *text)
+{
+    assert_int_equal(append(f, text), FLOW_DONE);
+}
+
 static void assert_holds(struct store *s, const char *text)
 {
     char got[64] = "";
@@ -69,9 +74,9 @@ static void messages_keep_their_bounds(void **state)
 {
     struct fixture *f = *state;
     uint64_t found;
-    append(f, "one");
-    append(f, "three");
-    append(f, "7");
+    put(f, "one");
+    put(f, "three");
+    put(f, "7");
     const struct store_ops *ops = f->s->ops;
     assert_int_equal(f->s->messages_n, 3);
     assert_int_equal(ops->message_end(f->s, 3), 8);
@@ -97,14 +102,14 @@ static void dropped_blocks_go_back(void **state)
     static char large[3 * BLOCK_64K_BYTES];
     struct str message = {large, sizeof large};
     f->s->ops->append(f->s, &f->pool, &message, 1, (struct str){0});
-    append(f, "rest");
+    put(f, "rest");
     assert_int_equal(test_pool_in_use(&f->pool), 4);
     f->s->ops->drop(f->s, sizeof large);
     assert_int_equal(test_pool_in_use(&f->pool), 1);
     assert_holds(f->s, "rest");
     f->s->ops->drop(f->s, f->s->end);
     assert_int_equal(test_pool_in_use(&f->pool), 0);
-    append(f, "again");
+    put(f, "again");
     assert_holds(f->s, "again");
 }
 
@@ -112,7 +117,7 @@ static void lent_stretch_outlives_the_drop(void **state)
 {
     struct fixture *f = *state;
     struct stretch lent;
-    append(f, "lent");
+    put(f, "lent");
     f->s->ops->stretch(f->s, 1, 3, &lent);
     f->s->ops->drop(f->s, 4);
     assert_int_equal(lent.len, 2);
@@ -136,11 +141,11 @@ static void copy_tells_so_many_ends_and_stops_there(void **state)
 static void fork_shares_blocks_and_goes_on_alone(void **state)
 {
     struct fixture *f = *state;
-    append(f, "shared");
+    put(f, "shared");
     struct store *fork = f->s->ops->fork(f->s, 4);
     assert_non_null(fork);
     assert_int_equal(test_pool_in_use(&f->pool), 1);
-    append(f, " and more");
+    put(f, " and more");
     struct str message = STR(" else");
     fork->ops->append(fork, &f->pool, &message, 1, (struct str){0});
     assert_holds(f->s, "shared and more");
@@ -152,7 +157,7 @@ static void fork_shares_blocks_and_goes_on_alone(void **state)
 static void fork_outlives_its_source(void **state)
 {
     struct fixture *f = *state;
-    append(f, "shared");
+    put(f, "shared");
     struct store *fork = f->s->ops->fork(f->s, 6);
     assert_non_null(fork);
     f->s->ops->free(f->s);
@@ -166,7 +171,7 @@ static void append_without_memory_changes_nothing(void **state)
     struct fixture *f = *state;
     static char large[BLOCK_64K_BYTES];
     struct str message = {large, sizeof large};
-    append(f, "before");
+    put(f, "before");
     uint64_t used = f->budget.used;
     budget_set_limit(&f->budget, used);
     assert_int_equal(
@@ -183,7 +188,7 @@ static void index_without_memory_changes_nothing(void **state)
     struct fixture *f = *state;
     static char text[40];
     struct str messages[2000];
-    append(f, "before");
+    put(f, "before");
     for (size_t i = 0; i < 2000; i++)
         messages[i] = (struct str){text, sizeof text};
     uint64_t granted = f->budget.used + (128u << 10) + 4000;
