@@ -1,10 +1,12 @@
 /* append_load.c - acknowledged appends over kept connections.
  *
- *   append_load HOST:PORT PATH [-c CONNECTIONS] [-m STREAMS] [-b BYTES]
- *               [-s SECONDS] [-P PID] [-u PROCESSOR]
+ *   append_load HOST:PORT PATH [-c CONNECTIONS] [-m STREAMS] [-d DEPTH]
+ *               [-b BYTES] [-s SECONDS] [-P PID] [-u PROCESSOR]
  *
  * Each connection POSTs BYTES, and again when it is answered: what counts is
- * answered with 2xx. With -m the connections take turns in PATH-0, PATH-1, …
+ * answered with 2xx. With -d it sends DEPTH requests at once (RFC 9112 section
+ * 9.3.2), and again when all are answered. With -m the connections take turns
+ * in PATH-0, PATH-1, …
  *
  * Promise    every answer is read to its end; one that is not 2xx, or a closed
  *            connection, is a fault and makes the exit code 1. What is under
@@ -12,9 +14,9 @@
  *            cpu_ns is what the process PID used meanwhile, idle the share of
  *            the time in which no answer had arrived: while it is large, the
  *            load is not what is measured.
- * Limits     CONNECTIONS_MAX, STREAMS_MAX, BODY_BYTES_MAX, SECONDS_MAX,
- *            GRACE_SECONDS beyond them.
- * Threads    one, which does not sleep: the server would pay for waking it. */
+ * Limits     CONNECTIONS_MAX, STREAMS_MAX, DEPTH_MAX, BODY_BYTES_MAX,
+ * SECONDS_MAX, GRACE_SECONDS beyond them. Threads    one, which does not sleep:
+ * the server would pay for waking it. */
 #include "bench/client/client.h"
 #include "bench/latency.h"
 
@@ -30,6 +32,7 @@
 enum {
     CONNECTIONS_MAX = 1024,
     STREAMS_MAX = 1024,
+    DEPTH_MAX = 32,
     BODY_BYTES_MAX = 16384,
     HEAD_BYTES = 512,
     SECONDS_MAX = 600,
@@ -39,8 +42,8 @@ enum {
 };
 
 struct request {
-    size_t len;
-    char bytes[HEAD_BYTES + BODY_BYTES_MAX];
+    size_t len; /* of all that go out at once */
+    char *bytes;
 };
 
 struct load {
@@ -48,11 +51,12 @@ struct load {
     const char *path;
     uint64_t connections;
     uint64_t streams; /* 0: PATH itself */
+    uint64_t depth;
     uint64_t body_bytes;
     uint64_t seconds;
     uint64_t pid;
     struct publisher publishers[CONNECTIONS_MAX];
-    struct request *requests;
+    struct request requests[STREAMS_MAX];
     int epoll;
     unsigned waiting;
     uint64_t now_ns;
@@ -61,16 +65,17 @@ struct load {
     struct latency latency;
 };
 
-static void write_request(const struct load *l, unsigned nth)
+static void write_request(struct load *l, unsigned nth)
 {
     struct request *r = &l->requests[nth];
     char host[INET_ADDRSTRLEN];
     char suffix[16] = "";
+    char head[HEAD_BYTES];
     if (l->streams > 0)
         snprintf(suffix, sizeof suffix, "-%u", nth);
     inet_ntop(AF_INET, &l->to.sin_addr, host, sizeof host);
     int n =
-        snprintf(r->bytes, HEAD_BYTES,
+        snprintf(head, sizeof head,
                  "POST %s%s HTTP/1.1\r\nHost: %s:%u\r\n"
                  "Content-Type: application/octet-stream\r\n"
                  "Content-Length: %" PRIu64 "\r\n\r\n",
@@ -79,8 +84,15 @@ static void write_request(const struct load *l, unsigned nth)
         fprintf(stderr, "append_load: the path is too long\n");
         exit(2);
     }
-    memset(r->bytes + n, 'a', l->body_bytes);
-    r->len = (size_t)n + l->body_bytes;
+    size_t one = (size_t)n + l->body_bytes;
+    r->len = one * l->depth;
+    r->bytes = malloc(r->len);
+    if (r->bytes == NULL)
+        client_die("requests");
+    for (size_t i = 0; i < l->depth; i++) {
+        memcpy(r->bytes + i * one, head, (size_t)n);
+        memset(r->bytes + i * one + n, 'a', l->body_bytes);
+    }
 }
 
 static void append(struct load *l, unsigned nth)
@@ -88,7 +100,7 @@ static void append(struct load *l, unsigned nth)
     struct publisher *p = &l->publishers[nth];
     const struct request *r =
         &l->requests[l->streams > 0 ? nth % l->streams : 0];
-    p->waiting = true;
+    p->owed = (unsigned)l->depth;
     p->sent_ns = l->now_ns;
     client_send(p->fd, r->bytes, r->len);
 }
@@ -108,7 +120,8 @@ static void step(struct load *l, unsigned nth, uint64_t until_ns)
         drop(l, p);
     if (answer != ANSWER_GOOD)
         return;
-    latency_add(&l->latency, l->now_ns - p->sent_ns);
+    for (uint64_t i = 0; i < l->depth; i++)
+        latency_add(&l->latency, l->now_ns - p->sent_ns);
     if (l->now_ns < until_ns)
         append(l, nth);
     else
@@ -173,7 +186,8 @@ static void measure(struct load *l)
 static _Noreturn void usage(void)
 {
     fputs("usage: append_load HOST:PORT PATH [-c CONNECTIONS] [-m STREAMS]\n"
-          "                   [-b BYTES] [-s SECONDS] [-P PID] [-u CPU]\n",
+          "                   [-d DEPTH] [-b BYTES] [-s SECONDS] [-P PID]\n"
+          "                   [-u CPU]\n",
           stderr);
     exit(2);
 }
@@ -186,6 +200,8 @@ static bool parse_option(struct load *l, int c)
         return client_number(optarg, CONNECTIONS_MAX, &l->connections);
     case 'm':
         return client_number(optarg, STREAMS_MAX, &l->streams);
+    case 'd':
+        return client_number(optarg, DEPTH_MAX, &l->depth) && l->depth > 0;
     case 'b':
         return client_number(optarg, BODY_BYTES_MAX, &l->body_bytes);
     case 's':
@@ -204,8 +220,9 @@ static bool parse_option(struct load *l, int c)
 
 int main(int argc, char **argv)
 {
-    static struct load l = {.connections = 64, .body_bytes = 128, .seconds = 3};
-    for (int c; (c = getopt(argc, argv, "c:m:b:s:P:u:")) != -1;)
+    static struct load l = {
+        .connections = 64, .depth = 1, .body_bytes = 128, .seconds = 3};
+    for (int c; (c = getopt(argc, argv, "c:m:d:b:s:P:u:")) != -1;)
         if (!parse_option(&l, c))
             usage();
     if (argc - optind != 2 || !client_address(argv[optind], &l.to) ||
@@ -213,13 +230,11 @@ int main(int argc, char **argv)
         usage();
     l.path = argv[optind + 1];
     client_allow_descriptors((unsigned)l.connections);
-    l.requests = calloc(STREAMS_MAX, sizeof *l.requests);
-    if (l.requests == NULL)
-        client_die("requests");
     for (unsigned i = 0; i < STREAMS_MAX && (i == 0 || i < l.streams); i++)
         write_request(&l, i);
     open_all(&l);
     measure(&l);
-    free(l.requests);
+    for (unsigned i = 0; i < STREAMS_MAX; i++)
+        free(l.requests[i].bytes);
     return l.faults > 0;
 }

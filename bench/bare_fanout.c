@@ -4,6 +4,7 @@
  *
  * Whoever sends GET becomes a reader of the one stream; each POST is one SSE
  * event: rendered once, one send() for each reader, then answered with 204.
+ * What one recv() brought is answered with one send().
  * With -b what the requests of one turn of the loop brought goes out in one
  * send() for each reader.
  *
@@ -31,7 +32,8 @@
 enum {
     CONNECTIONS_MAX = 60000, /* also the highest descriptor */
     EVENTS_MAX = 512,
-    REQUEST_BYTES = 2048,
+    REQUEST_BYTES = 16384,
+    ANSWERS_MAX = REQUEST_BYTES / 32,
     EVENT_BYTES = REQUEST_BYTES + 64,
     BATCH_BYTES = 1 << 20,
 };
@@ -99,10 +101,22 @@ static void add_reader(struct server *s, int fd)
     s->readers[s->readers_n++] = fd;
 }
 
-/* Returns the bytes used: 0 when the request is not all there. */
-static size_t take_request(struct server *s, int fd, const char *p, size_t len)
+#define ANSWER "HTTP/1.1 204 No Content\r\n\r\n"
+
+static void answer(int fd, unsigned n)
 {
-    static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+    static char answers[ANSWERS_MAX * sizeof ANSWER];
+    if (n == 0)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        memcpy(answers + i * (sizeof ANSWER - 1), ANSWER, sizeof ANSWER - 1);
+    must_send(fd, answers, n * (sizeof ANSWER - 1));
+}
+
+/* Returns the bytes used: 0 when the request is not all there. */
+static size_t take_request(struct server *s, int fd, const char *p, size_t len,
+                           unsigned *answers_n)
+{
     static const char name[] = "Content-Length:";
     const char *end = memmem(p, len, "\r\n\r\n", 4);
     if (end == NULL)
@@ -118,7 +132,7 @@ static size_t take_request(struct server *s, int fd, const char *p, size_t len)
     if (len < head_len + body_len)
         return 0;
     append(s, p + head_len, body_len);
-    must_send(fd, answer, sizeof answer - 1);
+    ++*answers_n;
     return head_len + body_len;
 }
 
@@ -137,13 +151,20 @@ static void drop(struct server *s, int fd)
     close(fd);
 }
 
+static struct request *new_request(void)
+{
+    struct request *r = malloc(sizeof *r);
+    if (r == NULL)
+        die("a request");
+    r->len = 0;
+    return r;
+}
+
 static void read_requests(struct server *s, int fd)
 {
     struct request *r = requests[fd];
     if (r == NULL)
-        r = requests[fd] = calloc(1, sizeof *r);
-    if (r == NULL)
-        die("a request");
+        r = requests[fd] = new_request();
     ssize_t n =
         recv(fd, r->bytes + r->len, REQUEST_BYTES - r->len, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN)
@@ -154,9 +175,13 @@ static void read_requests(struct server *s, int fd)
     }
     r->len += (size_t)n;
     r->bytes[r->len] = '\0';
-    size_t used = take_request(s, fd, r->bytes, r->len);
+    size_t used = 0;
+    unsigned answers_n = 0;
+    for (size_t one = 1; one > 0 && used < r->len; used += one)
+        one = take_request(s, fd, r->bytes + used, r->len - used, &answers_n);
     r->len -= used;
     memmove(r->bytes, r->bytes + used, r->len);
+    answer(fd, answers_n);
     if (r->len == 0)
         forget(fd);
 }

@@ -101,11 +101,11 @@ static void write_request(struct load *l)
 static void publish(struct load *l, struct publisher *p, uint64_t stamp_ns)
 {
     char mark[MARK_BYTES + 1];
-    assert(!p->waiting);
+    assert(p->owed == 0);
     snprintf(mark, sizeof mark, "#%016" PRIx64, stamp_ns);
     memcpy(l->request + l->request_len - MESSAGE_BYTES, mark, MARK_BYTES);
     client_send(p->fd, l->request, l->request_len);
-    p->waiting = true;
+    p->owed = 1;
     l->published++;
 }
 
@@ -281,7 +281,7 @@ static void run_many(struct load *l, uint64_t until_ns)
 {
     while (l->now_ns < until_ns && l->faults == 0) {
         for (unsigned i = 0; i < PUBLISHERS; i++)
-            if (!l->publishers[i].waiting)
+            if (l->publishers[i].owed == 0)
                 publish(l, &l->publishers[i], client_clock_ns());
         turn(l);
     }
@@ -290,7 +290,7 @@ static void run_many(struct load *l, uint64_t until_ns)
 static struct publisher *free_publisher(struct load *l)
 {
     for (unsigned i = 0; i < PUBLISHERS; i++)
-        if (!l->publishers[i].waiting)
+        if (l->publishers[i].owed == 0)
             return &l->publishers[i];
     return NULL;
 }

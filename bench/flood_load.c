@@ -177,8 +177,8 @@ static void flood(struct load *l, uint64_t seconds)
     uint64_t until_ns = l->now_ns + seconds * NS_PER_SECOND;
     while (l->now_ns < until_ns && l->faults == 0) {
         for (unsigned i = 0; i < l->publishers_n; i++)
-            if (!l->publishers[i].waiting) {
-                l->publishers[i].waiting = true;
+            if (l->publishers[i].owed == 0) {
+                l->publishers[i].owed = 1;
                 client_send(l->publishers[i].fd, l->request, l->request_len);
             }
         int n = epoll_wait(l->epoll, events, EVENTS_MAX, 0);

@@ -146,19 +146,20 @@ static size_t body_len(const char *line, const char *end)
     return 0;
 }
 
-static enum answer look(struct publisher *p)
+/* The length of the answer that begins at p, 0 while it is not all there,
+ * SIZE_MAX when it is not good. */
+static size_t look(const char *p, size_t len)
 {
     static const char good[] = "HTTP/1.1 2";
-    const char *end = memmem(p->buf, p->len, "\r\n\r\n", 4);
+    const char *end = memmem(p, len, "\r\n\r\n", 4);
     if (end == NULL)
-        return p->len == sizeof p->buf ? ANSWER_BAD : ANSWER_NOT_YET;
-    size_t head_len = (size_t)(end - p->buf) + 4;
-    if (memcmp(p->buf, good, sizeof good - 1) != 0)
-        return ANSWER_BAD;
-    size_t len = head_len + body_len(p->buf, end);
-    if (p->len < len)
-        return len > sizeof p->buf ? ANSWER_BAD : ANSWER_NOT_YET;
-    return p->len == len ? ANSWER_GOOD : ANSWER_BAD;
+        return len == PUBLISHER_BYTES ? SIZE_MAX : 0;
+    if (memcmp(p, good, sizeof good - 1) != 0)
+        return SIZE_MAX;
+    size_t all = (size_t)(end - p) + 4 + body_len(p, end);
+    if (all > PUBLISHER_BYTES)
+        return SIZE_MAX;
+    return all <= len ? all : 0;
 }
 
 enum answer publisher_take(struct publisher *p)
@@ -167,15 +168,24 @@ enum answer publisher_take(struct publisher *p)
         recv(p->fd, p->buf + p->len, sizeof p->buf - p->len, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return ANSWER_NOT_YET;
-    if (n <= 0 || !p->waiting)
+    if (n <= 0 || p->owed == 0)
         return ANSWER_BAD;
     p->len += (size_t)n;
-    enum answer answer = look(p);
-    if (answer == ANSWER_GOOD) {
-        p->len = 0;
-        p->waiting = false;
+    size_t used = 0;
+    while (p->owed > 0 && used < p->len) {
+        size_t len = look(p->buf + used, p->len - used);
+        if (len == SIZE_MAX)
+            return ANSWER_BAD;
+        if (len == 0)
+            break;
+        used += len;
+        p->owed--;
     }
-    return answer;
+    p->len -= used;
+    memmove(p->buf, p->buf + used, p->len);
+    if (p->owed > 0)
+        return ANSWER_NOT_YET;
+    return p->len == 0 ? ANSWER_GOOD : ANSWER_BAD;
 }
 
 /* The server's processor time. */

@@ -3,7 +3,8 @@
  * Promise    a connection from client_connect() is made, blocks for at most
  *            CLIENT_PATIENCE_SECONDS in one call, and sends without delay.
  *            A publisher takes exactly one answer per request: a status of
- *            2xx and as many bytes of body as its Content-Length says.
+ *            2xx and as many bytes of body as its Content-Length says; no
+ *            byte more than is owed.
  * Refuses    by ending the program: 2 for the command line, 1 for a system
  *            call that fails. Not for a server.
  * Limits     CLIENTS_MAX connections; an answer of PUBLISHER_BYTES; a request
@@ -23,21 +24,21 @@ enum {
     CLIENTS_MAX = 60000,
     CLIENTS_PER_ADDRESS = 1000,
     CLIENT_PATIENCE_SECONDS = 20,
-    PUBLISHER_BYTES = 2048,
+    PUBLISHER_BYTES = 32768,
 };
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 enum answer {
     ANSWER_NOT_YET,
-    ANSWER_GOOD,
+    ANSWER_GOOD, /* the last that was owed */
     ANSWER_BAD /* another status, no HTTP, closed, or more than was asked for */
 };
 
-/* One request on its way at a time. All zeros but fd is ready to send. */
+/* All zeros but fd is ready to send. */
 struct publisher {
     int fd;
-    bool waiting;
+    unsigned owed;    /* answers: the caller counts its requests here */
     uint64_t sent_ns; /* the caller's */
     size_t len;
     char buf[PUBLISHER_BYTES];
