@@ -151,11 +151,8 @@ static void send_unsatisfiable(struct exchange *x, const struct file_variant *v)
 {
     response_begin(x, 416);
     response_headerf(x, "Content-Range", "bytes */%" PRIu64, v->size);
-    response_header_lines(x, STR("Content-Type: text/plain; charset=utf-8\r\n"
-                                 "X-Content-Type-Options: nosniff\r\n"));
-    response_send_bytes(x, STR("416 Range Not Satisfiable: the range lies "
-                               "behind the end of the file; Content-Range "
-                               "tells its length\n"));
+    response_send_error(x, "the range lies behind the end of the file; "
+                           "Content-Range tells its length");
 }
 
 static void send_ranges(struct exchange *x, struct file_entry *e,

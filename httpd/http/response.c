@@ -264,8 +264,7 @@ static void send_error_args(struct exchange *x, const char *format,
     response_send_bytes(x, (struct str){text, (size_t)n});
 }
 
-__attribute__((format(printf, 2, 3))) static void
-send_error(struct exchange *x, const char *format, ...)
+void response_send_error(struct exchange *x, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -293,5 +292,5 @@ void response_not_allowed(struct exchange *x, const char *allow)
 {
     response_begin(x, 405);
     response_header(x, "Allow", str_from(allow));
-    send_error(x, "this path takes %s", allow);
+    response_send_error(x, "this path takes %s", allow);
 }

@@ -56,6 +56,10 @@ void response_send_gzip(struct exchange *x, const struct source_ops *ops,
 void response_error(struct exchange *x, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for an answer that was begun and has fields of its own. */
+void response_send_error(struct exchange *x, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* As response_error(405), with Allow. */
 void response_not_allowed(struct exchange *x, const char *allow);
 

@@ -7,9 +7,7 @@
 
 #include <stdint.h>
 
-#define VERSION      "13"
-#define TEXT         "text/plain; charset=utf-8"
-#define UPGRADE_LINE "426 Upgrade Required: "
+#define VERSION "13"
 
 /* Walks the members of all fields of a name. */
 struct members {
@@ -49,19 +47,18 @@ bool websocket_wanted(const struct request *req)
            lists(req, HEADER_CONNECTION, STR("upgrade"));
 }
 
-static void send_426(struct exchange *x, struct str text)
+static void begin_426(struct exchange *x)
 {
     response_begin(x, 426);
     response_header(x, "Upgrade", STR("websocket"));
     response_header(x, "Sec-WebSocket-Version", STR(VERSION));
-    response_header(x, "Content-Type", STR(TEXT));
-    response_send_bytes(x, text);
 }
 
 void websocket_require(struct exchange *x)
 {
-    send_426(x, STR(UPGRADE_LINE "this is a WebSocket; ask by GET of HTTP/1.1 "
-                                 "with Upgrade: websocket\n"));
+    begin_426(x);
+    response_send_error(x, "this is a WebSocket; ask by GET of HTTP/1.1 with "
+                           "Upgrade: websocket");
 }
 
 /* The only value of a field that must be there once. */
@@ -95,8 +92,9 @@ bool websocket_accept(struct exchange *x, const char *const *known, size_t n,
     const struct request *req = &x->req;
     struct str version = single(req, HEADER_SEC_WEBSOCKET_VERSION);
     if (!str_equal(version, STR(VERSION))) {
-        send_426(x, STR(UPGRADE_LINE "this server speaks version " VERSION
-                                     " of WebSocket (RFC 6455)\n"));
+        begin_426(x);
+        response_send_error(x, "this server speaks version " VERSION
+                               " of WebSocket (RFC 6455)");
         return false;
     }
     struct str key = single(req, HEADER_SEC_WEBSOCKET_KEY);

@@ -111,36 +111,28 @@ void put_life(struct exchange *x, const struct stream *s)
 static void answer_closed(struct exchange *x,
                           const struct append_outcome *outcome)
 {
-    static const char text[] = "409 Conflict: the stream is closed; nothing "
-                               "was appended\n";
     response_begin(x, 409);
-    response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
     put_closed(x);
     put_next_offset(x, outcome->tail);
-    response_send_bytes(x, (struct str){text, sizeof text - 1});
+    response_send_error(x, "the stream is closed; nothing was appended");
 }
 
 static void answer_fenced(struct exchange *x,
                           const struct append_outcome *outcome)
 {
-    static const char text[] = "403 Forbidden: a producer with a higher epoch "
-                               "has taken over\n";
     response_begin(x, 403);
-    response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
     put_number(x, "Producer-Epoch", outcome->epoch);
-    response_send_bytes(x, (struct str){text, sizeof text - 1});
+    response_send_error(x, "a producer with a higher epoch has taken over");
 }
 
 static void answer_seq_gap(struct exchange *x, const struct append *a,
                            const struct append_outcome *outcome)
 {
-    static const char text[] = "409 Conflict: the producer's sequence has a "
-                               "gap; send the expected one first\n";
     response_begin(x, 409);
-    response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
     put_number(x, "Producer-Expected-Seq", outcome->expected_seq);
     put_number(x, "Producer-Received-Seq", a->producer.seq);
-    response_send_bytes(x, (struct str){text, sizeof text - 1});
+    response_send_error(x, "the producer's sequence has a gap; send the "
+                           "expected one first");
 }
 
 /* 200 for what a producer appended, else 204. */

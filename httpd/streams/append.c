@@ -118,8 +118,39 @@ static enum gather_step append_messages(struct exchange *x, struct stream *s,
     return GATHER_ANSWERED;
 }
 
-enum gather_step append_body(struct exchange *x, struct stream *s,
-                             struct append *a, struct gather_turn *turn)
+static enum gather_step append_and_enter(struct exchange *x, struct stream *s,
+                                         struct append *a,
+                                         struct gather_turn *turn)
+{
+    struct append_outcome outcome;
+    struct stream *entered = NULL;
+    struct worker *w = x->worker;
+    enum gather_step step = GATHER_ANSWERED;
+    a->pool = &w->pool;
+    a->now_ms = hub_now_ms(w->hub);
+    enum append_result r = stream_append(s, a, &outcome);
+    if (r != APPEND_DONE) {
+        answer_append(x, s, a, r, &outcome);
+        return GATHER_ANSWERED;
+    }
+    enum registry_result entry =
+        registry_add(hub_registry(w->hub), s, a->now_ms, &entered);
+    if (entry == REGISTRY_CREATED)
+        answer_append(x, s, a, r, &outcome);
+    else if (entry == REGISTRY_EXISTS)
+        step = append_messages(x, entered, a, turn);
+    else
+        answer_registry(x, entry, true);
+    stream_unref(entered);
+    return step;
+}
+
+/* Gives the messages of the body to then(). */
+static enum gather_step with_messages(
+    struct exchange *x, struct stream *s, struct append *a,
+    struct gather_turn *turn,
+    enum gather_step (*then)(struct exchange *x, struct stream *s,
+                             struct append *a, struct gather_turn *turn))
 {
     struct messages m = {0};
     enum stream_kind kind = stream_kind(s);
@@ -132,8 +163,20 @@ enum gather_step append_body(struct exchange *x, struct stream *s,
     } else {
         a->messages = m.many ? m.many : &m.one;
         a->messages_n = m.n;
-        step = append_messages(x, s, a, turn);
+        step = then(x, s, a, turn);
     }
     messages_fini(&m);
     return step;
+}
+
+enum gather_step append_body(struct exchange *x, struct stream *s,
+                             struct append *a, struct gather_turn *turn)
+{
+    return with_messages(x, s, a, turn, append_messages);
+}
+
+enum gather_step append_first(struct exchange *x, struct stream *s,
+                              struct append *a, struct gather_turn *turn)
+{
+    return with_messages(x, s, a, turn, append_and_enter);
 }

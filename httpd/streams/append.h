@@ -5,6 +5,8 @@
  *
  * Promise    the request is answered once. Under policy block the publisher is
  *            not read while the stream is full: its TCP window closes.
+ *            A live publisher that is refused, also because the server ends, is
+ *            told up to which offset its bytes were appended.
  * Limits     JSON: APPEND_MESSAGES_MAX messages; a wait for room:
  *            append_wait_ms(), then 503.
  * Threads    the worker's. */
@@ -49,6 +51,12 @@ void answer_body_fault(struct exchange *x, const struct messages *m,
  * The stream is borrowed. */
 enum gather_step append_body(struct exchange *x, struct stream *s,
                              struct append *a, struct gather_turn *turn);
+
+/* As append_body(), to a stream that is in no registry yet: it enters this
+ * worker's when the append was made, and never waits. Who came first has the
+ * name; then it is his stream that is appended to. */
+enum gather_step append_first(struct exchange *x, struct stream *s,
+                              struct append *a, struct gather_turn *turn);
 
 /* Takes over a reference to s. close: it is closed at the body's end.
  * empty_fine: a body of no bytes is no fault without it. */

@@ -18,9 +18,11 @@
  * some a moment ago is held until there is. */
 struct live_body {
     struct tap_waiter waiter;
+    struct hub_publisher publisher;
     struct exchange *x;
     struct stream *stream;
     struct bytes held;
+    uint64_t tail; /* behind what was appended */
     bool close;
     bool empty_fine;
     bool came; /* some of a body */
@@ -35,11 +37,25 @@ static void wake(struct tap_waiter *waiter)
     exchange_wake(b->x);
 }
 
-static void refuse(struct live_body *b, int status, const char *text)
+/* What came before was appended, up to the offset that it names. */
+static void refuse(struct live_body *b, const char *text)
 {
     b->over = true;
     b->x->keep_alive = false;
-    response_error(b->x, status, "%s", text);
+    response_begin(b->x, 503);
+    put_next_offset(b->x, b->tail);
+    response_send_error(b->x, "%s", text);
+}
+
+/* The server ends: the publisher goes on elsewhere, from where this ended. */
+static void leave(struct hub_publisher *p)
+{
+    struct live_body *b =
+        (struct live_body *)((char *)p - offsetof(struct live_body, publisher));
+    if (b->over)
+        return;
+    refuse(b, "the server ends; what came before was appended");
+    exchange_wake(b->x);
 }
 
 static void wait_for_room(struct live_body *b)
@@ -50,7 +66,7 @@ static void wait_for_room(struct live_body *b)
     b->waiter.deadline_ms =
         worker_now_ms(b->x->worker) + append_wait_ms(b->stream);
     if (!tap_wait_room(b->x, b->stream, &b->waiter))
-        refuse(b, 503, "out of memory");
+        refuse(b, "out of memory");
 }
 
 static enum append_result append(struct live_body *b, struct str piece,
@@ -66,6 +82,7 @@ static enum append_result append(struct live_body *b, struct str piece,
     };
     enum append_result r = stream_append(b->stream, &a, ret);
     b->waiter.need = ret->need;
+    b->tail = ret->tail;
     if (r == APPEND_DONE || r == APPEND_FULL)
         return r;
     b->over = true;
@@ -112,9 +129,8 @@ static size_t room(void *self, struct exchange *x)
     if (b->over)
         return READ_BODY_BYTES;
     if (b->waiter.timed_out) {
-        refuse(b, 503,
-               "the stream is full and its readers do not get on; "
-               "what came before was appended");
+        refuse(b, "the stream is full and its readers do not get on; "
+                  "what came before was appended");
         return READ_BODY_BYTES;
     }
     uint64_t left = let_go(b) && !b->over ? stream_room(b->stream) : 0;
@@ -146,7 +162,7 @@ static enum flow push(void *self, struct exchange *x, struct str piece)
         return FLOW_DONE;
     b->came = true;
     if (append(b, piece, false, &outcome) == APPEND_FULL && !hold(b, piece))
-        refuse(b, 503, "short of memory; what came before was appended");
+        refuse(b, "short of memory; what came before was appended");
     return FLOW_DONE;
 }
 
@@ -156,9 +172,8 @@ static enum flow pull_end(void *self, struct exchange *x)
     struct live_body *b = self;
     (void)x;
     if (b->waiter.timed_out)
-        refuse(b, 503,
-               "the stream is full and its readers do not get on; "
-               "the last bytes were not appended");
+        refuse(b, "the stream is full and its readers do not get on; "
+                  "the last bytes were not appended");
     else if (let_go(b))
         finish(b);
     else if (!b->over)
@@ -190,6 +205,7 @@ static void stop(void *self)
 {
     struct live_body *b = self;
     tap_wait_stop(&b->waiter);
+    hub_publisher_out(&b->publisher);
     stream_unref(b->stream);
     bytes_fini(&b->held);
     free(b);
@@ -200,17 +216,22 @@ static const struct body_ops live_ops = {"publish", room, push, end, stop};
 void append_live(struct exchange *x, struct stream *s, bool close,
                  bool empty_fine)
 {
+    struct stream_state now;
     struct live_body *b = calloc(1, sizeof *b);
     if (!b) {
         stream_unref(s);
         response_error(x, 503, "out of memory");
         return;
     }
+    stream_look(s, &now);
     b->x = x;
     b->stream = s;
+    b->tail = now.tail;
     b->close = close;
     b->empty_fine = empty_fine;
     bytes_init(&b->held, READ_BODY_BYTES);
+    b->publisher.leave = leave;
+    hub_publisher_in(x->worker->hub, &b->publisher);
     x->body_pauses = true;
     if (x->route->config->user_timeout_ms > 0)
         (void)socket_set_keepalive(exchange_outlet(x)->fd,

@@ -40,67 +40,72 @@ static struct str first_type(struct exchange *x)
                : STR("application/octet-stream");
 }
 
+/* What a first write makes of it; false when that was answered. */
+static bool first_config(struct exchange *x, struct str name,
+                         struct stream_config *ret)
+{
+    bool life_given;
+    *ret = (struct stream_config){.name = name, .content_type = first_type(x)};
+    return request_life(x, &ret->life, &life_given) &&
+           request_bounds(x, &ret->bounds);
+}
+
 /* The stream, made if it is not there. */
 static struct stream *find_or_make(struct exchange *x, struct str name)
 {
     struct hub *h = x->worker->hub;
+    struct stream_config config;
     struct stream *s = NULL;
-    bool life_given;
     uint64_t now_ms = hub_now_ms(h);
     enum registry_result r = registry_find(hub_registry(h), name, now_ms, &s);
-    if (r == REGISTRY_FOUND)
-        return s;
-    struct stream_config config = {.name = name, .content_type = first_type(x)};
     if (r == REGISTRY_NOT_FOUND) {
-        if (!request_life(x, &config.life, &life_given) ||
-            !request_bounds(x, &config.bounds))
+        if (!first_config(x, name, &config))
             return NULL;
         r = registry_create(hub_registry(h), &config, now_ms, &s);
     }
-    if (r == REGISTRY_CREATED || r == REGISTRY_EXISTS)
+    if (r == REGISTRY_FOUND || r == REGISTRY_CREATED || r == REGISTRY_EXISTS)
         return s;
-    stream_unref(s);
     answer_registry(x, r, true);
     return NULL;
 }
 
-/* A body that is no message makes no stream either. */
-static bool is_sound(struct exchange *x, const struct gather_turn *turn)
+/* A first write that is refused makes no stream. */
+static enum gather_step write_first(struct exchange *x, struct str name,
+                                    struct append *a, struct gather_turn *turn)
 {
-    struct messages m = {0};
-    if (!media_type_is(first_type(x), STR("application/json")))
-        return true;
-    enum body_fault fault = messages_read(&m, STREAM_JSON, turn);
-    answer_body_fault(x, &m, fault);
-    messages_fini(&m);
-    return fault == BODY_FINE;
-}
-
-static bool is_there(struct exchange *x, struct str name)
-{
-    struct hub *h = x->worker->hub;
-    struct stream *s = NULL;
-    bool there = registry_find(hub_registry(h), name, hub_now_ms(h), &s) !=
-                 REGISTRY_NOT_FOUND;
+    struct stream_config config;
+    if (!first_config(x, name, &config))
+        return GATHER_ANSWERED;
+    struct stream *s = stream_new(&config, hub_now_ms(x->worker->hub));
+    if (!s) {
+        answer_registry(x, REGISTRY_NO_MEMORY, true);
+        return GATHER_ANSWERED;
+    }
+    enum gather_step step = append_first(x, s, a, turn);
     stream_unref(s);
-    return there;
+    return step;
 }
 
 static enum gather_step write_whole(struct exchange *x,
                                     struct gather_turn *turn)
 {
+    struct hub *h = x->worker->hub;
     struct append a = {0};
+    struct stream *s = NULL;
     struct str name;
+    enum gather_step step = GATHER_ANSWERED;
     if (!request_append(x, &a) || !request_stream_name(x, &name))
-        return GATHER_ANSWERED;
-    if (!is_there(x, name) && !is_sound(x, turn))
-        return GATHER_ANSWERED;
-    struct stream *s = find_or_make(x, name);
-    if (!s)
         return GATHER_ANSWERED;
     if (turn->len > 0)
         a.content_type = said_type(x);
-    enum gather_step step = append_body(x, s, &a, turn);
+    enum registry_result r =
+        registry_find(hub_registry(h), name, hub_now_ms(h), &s);
+    if (r == REGISTRY_FOUND)
+        step = append_body(x, s, &a, turn);
+    else if (r == REGISTRY_NOT_FOUND)
+        step = write_first(x, name, &a, turn);
+    else
+        answer_registry(x, r, true);
     stream_unref(s);
     return step;
 }

@@ -103,9 +103,7 @@ static void answer_outside(struct exchange *x, struct stream *s,
         response_headerf(x, "Content-Range", "bytes */%" PRIu64, now->tail);
     put_offset(x, "Stream-Earliest-Offset", now->first);
     put_next_offset(x, now->tail);
-    response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
-    response_send_bytes(x, STR("416 Range Not Satisfiable: the stream has "
-                               "nothing there\n"));
+    response_send_error(x, "the stream has nothing there");
 }
 
 bool friendly_range(struct exchange *x, struct stream *s)

@@ -170,6 +170,7 @@ void hub_free(struct hub *h)
 {
     if (!h)
         return;
+    assert(!h->publishers);
     for (size_t i = 0; i < HUB_BUCKETS; i++)
         while (h->buckets[i])
             tap_settle(h->buckets[i]);
@@ -187,8 +188,38 @@ void hub_free(struct hub *h)
     free(h);
 }
 
+void hub_publisher_in(struct hub *h, struct hub_publisher *p)
+{
+    p->next = h->publishers;
+    p->link = &h->publishers;
+    if (p->next)
+        p->next->link = &p->next;
+    h->publishers = p;
+}
+
+void hub_publisher_out(struct hub_publisher *p)
+{
+    if (!p->link)
+        return;
+    *p->link = p->next;
+    if (p->next)
+        p->next->link = p->link;
+    p->link = NULL;
+}
+
+static void send_publishers_home(struct hub *h)
+{
+    while (h->publishers) {
+        struct hub_publisher *p = h->publishers;
+        hub_publisher_out(p);
+        p->leave(p);
+    }
+}
+
 void hub_sweep(struct hub *h, uint64_t now_ms)
 {
+    if (h->worker->draining)
+        send_publishers_home(h);
     for (size_t i = 0; i < HUB_BUCKETS; i++) {
         struct tap *next;
         for (struct tap *t = h->buckets[i]; t; t = next) {

@@ -33,6 +33,19 @@ struct registry *hub_registry(struct hub *h);
  * first worker also sweeps the registry. */
 void hub_sweep(struct hub *h, uint64_t now_ms);
 
+/* A publisher whose body has no end by itself. When the worker drains, leave()
+ * is called once, with the publisher taken out. */
+struct hub_publisher {
+    struct hub_publisher *next;
+    struct hub_publisher **link; /* NULL: not in */
+    void (*leave)(struct hub_publisher *p);
+};
+
+void hub_publisher_in(struct hub *h, struct hub_publisher *p);
+
+/* Harmless when it is not in. */
+void hub_publisher_out(struct hub_publisher *p);
+
 /* Milliseconds since 1970. */
 uint64_t hub_now_ms(struct hub *h);
 

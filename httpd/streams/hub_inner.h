@@ -23,6 +23,7 @@ struct hub {
     struct tap *turns;           /* to have a turn, first come first */
     struct tap **turns_tail;
     struct tap *buckets[HUB_BUCKETS]; /* taps by stream */
+    struct hub_publisher *publishers;
     struct ready ready;
     struct io_watch watch;
     int wake_fd;

@@ -35,7 +35,9 @@ static void route_bounds(const struct route_config *c,
     (void)slow_reader_read(str_from(c->slow_reader), &ret->slow_reader);
 }
 
-#define POLICY_WORDS_BYTES 64u
+/* As for stream_bytes: a smaller stream holds no usual message. */
+#define STREAM_CAPACITY_MIN 4096u
+#define POLICY_WORDS_BYTES  64u
 
 /* "block or reject": what the operator allows. */
 static void refuse_policy(struct exchange *x, const struct route_config *c)
@@ -91,11 +93,12 @@ static bool ask_capacity(struct exchange *x, struct stream_bounds *ret)
     struct str text = request_header_named(&x->req, STR("Stream-Capacity"));
     if (!text.at)
         return true;
-    if (!number_read_bytes(text, &bytes) || bytes == 0 || bytes > most) {
+    if (!number_read_bytes(text, &bytes) || bytes < STREAM_CAPACITY_MIN ||
+        bytes > most) {
         response_error(x, 400,
-                       "Stream-Capacity is bytes, such as 64k or 16m, "
-                       "at most %" PRIu64 " here",
-                       most);
+                       "Stream-Capacity is bytes, such as 64k or 16m, from %u "
+                       "to %" PRIu64 " here",
+                       STREAM_CAPACITY_MIN, most);
         return false;
     }
     ret->bytes_max = bytes;

@@ -23,12 +23,10 @@
 
 static void answer_lapped(struct exchange *x, uint64_t first)
 {
-    static const char text[] = "410 Gone: what stood at this offset was "
-                               "dropped; go on at Stream-Earliest-Offset\n";
     response_begin(x, 410);
-    response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
     put_offset(x, "Stream-Earliest-Offset", first);
-    response_send_bytes(x, (struct str){text, sizeof text - 1});
+    response_send_error(x, "what stood at this offset was dropped; go on at "
+                           "Stream-Earliest-Offset");
 }
 
 bool resolve_pos(struct exchange *x, struct stream *s,
@@ -41,11 +39,9 @@ bool resolve_pos(struct exchange *x, struct stream *s,
                                              : now.first;
     if (want->from == READ_FROM_BEYOND || *ret_pos > now.tail) {
         response_begin(x, 410);
-        response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
         put_offset(x, "Stream-Earliest-Offset", now.first);
         put_next_offset(x, now.tail);
-        response_send_bytes(x, STR("410 Gone: the offset lies beyond the "
-                                   "stream's tail\n"));
+        response_send_error(x, "the offset lies beyond the stream's tail");
         return false;
     }
     if (*ret_pos < now.first) {

@@ -270,6 +270,29 @@ static void live_readers_end_when_the_server_is_told_to(void **state)
     assert_true(server_now_ms() - begun < 2500);
 }
 
+static void endless_publishers_end_when_the_server_is_told_to(void **state)
+{
+    struct wire w;
+    struct answer a;
+    (void)state;
+    server_start(&server, FRIENDLY(""), "");
+    wire_open(&w, server.port);
+    wire_text(&w, "PUT /s/a HTTP/1.1\r\nHost: x\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+    wire_expect_quiet(&w, 100);
+    uint64_t begun = server_now_ms();
+    assert_int_equal(kill(server.pid, SIGTERM), 0);
+    wire_answer(&w, &a);
+    assert_int_equal(a.status, 503);
+    assert_string_equal(answer_field(&a, "Stream-Next-Offset"),
+                        OFFSET("0000000000000003"));
+    assert_non_null(answer_field(&a, "Retry-After"));
+    answer_fini(&a);
+    wire_close(&w);
+    assert_int_equal(server_wait(&server, SERVER_STOP_MS), 0);
+    assert_true(server_now_ms() - begun < 2500);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -288,6 +311,7 @@ int main(void)
         TEST(streams_beyond_streams_max_are_503),
         TEST(short_memory_refuses_appends_and_serves_readers),
         TEST(live_readers_end_when_the_server_is_told_to),
+        TEST(endless_publishers_end_when_the_server_is_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,6 +227,7 @@ static void what_the_operator_does_not_allow_is_refused(void **state)
         {"Stream-Policy: forget\r\n", 400},
         {"Stream-Capacity: 65k\r\n", 400},
         {"Stream-Capacity: 0\r\n", 400},
+        {"Stream-Capacity: 4095\r\n", 400},
         {"Stream-Capacity: much\r\n", 400},
         {"Stream-Max-Age: never\r\n", 400},
         {"Stream-Max-Messages: -1\r\n", 400},

@@ -375,6 +375,25 @@ static void bad_json_is_400_and_makes_nothing(void **state)
     expect_body("GET /s/j", "[[]]");
 }
 
+static void first_append_that_is_refused_makes_no_stream(void **state)
+{
+    static char much[5000];
+    (void)state;
+    memset(much, 'x', sizeof much - 1);
+    server_start(&server, "streams_max = 1\n" FRIENDLY(" stream_bytes = 4k"),
+                 "");
+    stream_expect(&server, "POST /s/large", TEXT_TYPE, much, 413);
+    stream_expect(&server, "POST /s/gap",
+                  "Producer-Id: p\r\nProducer-Epoch: 0\r\n"
+                  "Producer-Seq: 3\r\n",
+                  "x", 409);
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "a", 204);
+    stream_expect(&server, "POST /s/b", TEXT_TYPE, "b", 503);
+    stream_expect(&server, "GET /s/large", "", NULL, 404);
+    stream_expect(&server, "GET /s/gap", "", NULL, 404);
+    expect_body("GET /s/a", "a");
+}
+
 static void empty_body_appends_nothing(void **state)
 {
     (void)state;
@@ -492,6 +511,7 @@ int main(void)
         TEST(closing_ends_a_chunked_publisher),
         TEST(body_that_is_too_large_is_413),
         TEST(bad_json_is_400_and_makes_nothing),
+        TEST(first_append_that_is_refused_makes_no_stream),
         TEST(empty_body_appends_nothing),
         TEST(deleting_ends_readers_and_publishers),
         TEST(sequence_must_grow),
