@@ -275,6 +275,7 @@ void strict_read(struct exchange *x, struct stream *s,
 
 void answer_head(struct exchange *x, struct stream *s, bool ranges)
 {
+    struct span_answer a;
     struct stream_state now;
     stream_look(s, &now);
     response_begin(x, 200);
@@ -287,5 +288,7 @@ void answer_head(struct exchange *x, struct stream *s, bool ranges)
     response_header(x, "Cache-Control", STR("no-store"));
     if (ranges)
         response_header(x, "Accept-Ranges", STR("bytes"));
-    response_send_empty(x);
+    /* The length is that of GET; the bytes stay here. */
+    find_span(x, s, now.first, &a);
+    catch_up_send(x, s, a.from, a.to, stream_kind(s) == STREAM_JSON);
 }

@@ -192,6 +192,7 @@ static void head_describes_a_stream(void **state)
     assert_string_equal(answer_field(&a, "Stream-TTL"), "100");
     assert_string_equal(answer_field(&a, "Accept-Ranges"), "bytes");
     assert_string_equal(answer_field(&a, "Cache-Control"), "no-store");
+    assert_string_equal(answer_field(&a, "Content-Length"), "3");
     assert_null(answer_field(&a, "Stream-Closed"));
     answer_fini(&a);
     stream_expect(&server, "POST /s/a", CLOSE, "", 204);
@@ -316,7 +317,13 @@ static void event_source_that_has_all_is_told_not_to_come_again(void **state)
     struct answer a;
     struct live l;
     (void)state;
-    stream_expect(&server, "POST /s/a", TEXT_TYPE CLOSE, "one", 204);
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "one", 204);
+    live_open(&l, server.port, "/s/a",
+              "Accept: text/event-stream\r\n"
+              "Last-Event-ID: " OFFSET("0000000000000003") "\r\n");
+    assert_int_equal(l.status, 200); /* more may come */
+    live_close(&l);
+    stream_expect(&server, "POST /s/a", CLOSE, "", 204);
     live_open(&l, server.port, "/s/a?from=start",
               "Accept: text/event-stream\r\n");
     live_expect_somewhere(&l, "id: " OFFSET("0000000000000003"));
