@@ -23,7 +23,8 @@
     "Stream-TTL, Stream-Expires-At, Stream-Closed, Stream-Seq, "               \
     "Stream-Forked-From, Stream-Fork-Offset, Stream-Fork-Sub-Offset, "         \
     "Stream-Policy, Stream-Capacity, Stream-Max-Age, Stream-Max-Messages, "    \
-    "Stream-Slow-Reader, Producer-Id, Producer-Epoch, Producer-Seq"
+    "Stream-Slow-Reader, Stream-Lag-Hard, Stream-Lag-Soft, "                   \
+    "Stream-Lag-Soft-Time, Producer-Id, Producer-Epoch, Producer-Seq"
 
 void answers_begin(struct exchange *x)
 {

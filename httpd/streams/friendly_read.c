@@ -92,30 +92,29 @@ static bool read_from(struct exchange *x, struct read_request *want,
     return read_word(x, want, s, word);
 }
 
+static bool read_lag(struct exchange *x, const char *name, enum bound_unit unit,
+                     uint64_t *value)
+{
+    char text[WORD_BYTES_MAX];
+    struct str word;
+    if (!request_param(x, str_from(name), text, sizeof text, &word))
+        return false;
+    return !word.at || request_less(x, name, word, unit, value);
+}
+
 static bool read_slow(struct exchange *x, struct live_request *live)
 {
     char text[WORD_BYTES_MAX];
     struct str word;
-    uint64_t lag = 0;
     if (!request_param(x, STR("slow"), text, sizeof text, &word))
         return false;
     if (word.at && !slow_reader_read(word, &live->slow_reader)) {
         response_error(x, 400, "slow is disconnect or skip");
         return false;
     }
-    if (!request_param(x, STR("lag"), text, sizeof text, &word))
-        return false;
-    bool less = word.at && number_read_bytes(word, &lag) && lag > 0 &&
-                (live->lag_hard == 0 || lag <= live->lag_hard);
-    if (word.at && !less) {
-        response_error(x, 400,
-                       "lag is bytes, such as 64k, and not more than "
-                       "the stream allows");
-        return false;
-    }
-    if (less)
-        live->lag_hard = lag;
-    return true;
+    return read_lag(x, "lag", BOUND_BYTES, &live->lag_hard) &&
+           read_lag(x, "lag_soft", BOUND_BYTES, &live->lag_soft) &&
+           read_lag(x, "lag_soft_time", BOUND_MS, &live->lag_soft_ms);
 }
 
 static void fill_live(struct exchange *x, struct stream *s,

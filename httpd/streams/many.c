@@ -194,8 +194,9 @@ static bool has_all(struct exchange *x, const struct many *m)
 /* What says something of one stream is not passed over in silence. */
 static bool takes_parameters(struct exchange *x)
 {
-    static const char *const of_one[] = {"offset", "wait",    "slow",  "lag",
-                                         "burst",  "publish", "cursor"};
+    static const char *const of_one[] = {"offset", "wait",     "slow",
+                                         "lag",    "lag_soft", "lag_soft_time",
+                                         "burst",  "publish",  "cursor"};
     struct str query = request_str(&x->req, x->req.query);
     struct str live = query_get(query, STR("live"));
     for (size_t i = 0; i < sizeof of_one / sizeof of_one[0]; i++) {

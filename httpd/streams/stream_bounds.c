@@ -7,6 +7,7 @@
 #include "parser/number.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 static enum stream_policy route_policy(const struct route_config *c)
@@ -105,21 +106,59 @@ static bool ask_capacity(struct exchange *x, struct stream_bounds *ret)
     return true;
 }
 
-/* Keeps less than the operator does, not more; 0 of his is no bound. */
-static bool ask_less(struct exchange *x, const char *name, bool is_time,
-                     uint64_t *value)
+/* Bounds of which a creator may ask for less than the operator allows, not
+ * more; 0 of his is no bound. */
+static const struct {
+    const char *name;
+    enum bound_unit unit;
+    size_t at; /* in struct stream_bounds */
+} lesser[] = {
+    {"Stream-Max-Age", BOUND_MS, offsetof(struct stream_bounds, age_ms)},
+    {"Stream-Max-Messages", BOUND_COUNT,
+     offsetof(struct stream_bounds, messages_max)},
+    {"Stream-Lag-Hard", BOUND_BYTES, offsetof(struct stream_bounds, lag_hard)},
+    {"Stream-Lag-Soft", BOUND_BYTES, offsetof(struct stream_bounds, lag_soft)},
+    {"Stream-Lag-Soft-Time", BOUND_MS,
+     offsetof(struct stream_bounds, lag_soft_ms)},
+};
+
+#define LESSER_N (sizeof lesser / sizeof lesser[0])
+
+static uint64_t lesser_of(const struct stream_bounds *b, size_t i)
 {
-    uint64_t asked = 0;
-    struct str text = request_header_named(&x->req, str_from(name));
+    uint64_t value;
+    memcpy(&value, (const char *)b + lesser[i].at, sizeof value);
+    return value;
+}
+
+static bool ask_lesser(struct exchange *x, size_t i, struct stream_bounds *ret)
+{
+    uint64_t value = lesser_of(ret, i);
+    struct str text = request_header_named(&x->req, str_from(lesser[i].name));
     if (!text.at)
         return true;
-    bool read =
-        is_time ? number_read_ms(text, &asked) : number_read_u64(text, &asked);
+    if (!request_less(x, lesser[i].name, text, lesser[i].unit, &value))
+        return false;
+    memcpy((char *)ret + lesser[i].at, &value, sizeof value);
+    return true;
+}
+
+bool request_less(struct exchange *x, const char *name, struct str text,
+                  enum bound_unit unit, uint64_t *value)
+{
+    static const char *const examples[] = {
+        [BOUND_COUNT] = "a number, such as 1000",
+        [BOUND_MS] = "a time, such as 10m",
+        [BOUND_BYTES] = "bytes, such as 64k",
+    };
+    uint64_t asked = 0;
+    bool read = unit == BOUND_MS      ? number_read_ms(text, &asked)
+                : unit == BOUND_BYTES ? number_read_bytes(text, &asked)
+                                      : number_read_u64(text, &asked);
     if (!read || asked == 0 || (*value > 0 && asked > *value)) {
         response_error(x, 400,
-                       "%s is %s above 0, and not more than the route "
-                       "keeps",
-                       name, is_time ? "a time, such as 10m," : "a number");
+                       "%s is %s: above 0, and not more than is allowed here",
+                       name, examples[unit]);
         return false;
     }
     *value = asked;
@@ -129,10 +168,13 @@ static bool ask_less(struct exchange *x, const char *name, bool is_time,
 bool request_bounds(struct exchange *x, struct stream_bounds *ret)
 {
     route_bounds(x->route->config, ret);
-    return ask_policy(x, ret) && ask_slow_reader(x, ret) &&
-           ask_capacity(x, ret) &&
-           ask_less(x, "Stream-Max-Age", true, &ret->age_ms) &&
-           ask_less(x, "Stream-Max-Messages", false, &ret->messages_max);
+    if (!ask_policy(x, ret) || !ask_slow_reader(x, ret) ||
+        !ask_capacity(x, ret))
+        return false;
+    for (size_t i = 0; i < LESSER_N; i++)
+        if (!ask_lesser(x, i, ret))
+            return false;
+    return true;
 }
 
 /* Whether a word that was said names what is so. */
@@ -144,11 +186,12 @@ static bool is_asked(struct exchange *x, const char *name, bool same)
 bool request_bounds_hold(struct exchange *x, const struct stream_bounds *asked,
                          const struct stream_bounds *b)
 {
+    for (size_t i = 0; i < LESSER_N; i++)
+        if (!is_asked(x, lesser[i].name,
+                      lesser_of(asked, i) == lesser_of(b, i)))
+            return false;
     return is_asked(x, "Stream-Policy", asked->policy == b->policy) &&
            is_asked(x, "Stream-Slow-Reader",
                     asked->slow_reader == b->slow_reader) &&
-           is_asked(x, "Stream-Capacity", asked->bytes_max == b->bytes_max) &&
-           is_asked(x, "Stream-Max-Age", asked->age_ms == b->age_ms) &&
-           is_asked(x, "Stream-Max-Messages",
-                    asked->messages_max == b->messages_max);
+           is_asked(x, "Stream-Capacity", asked->bytes_max == b->bytes_max);
 }

@@ -86,6 +86,17 @@ struct fork_request {
 };
 bool request_fork(struct exchange *x, struct fork_request *ret);
 
+enum bound_unit {
+    BOUND_COUNT,
+    BOUND_MS,
+    BOUND_BYTES,
+};
+
+/* Reads text into *value if it asks for less than that, 0 being no bound; else
+ * 400, which calls it by its name. */
+bool request_less(struct exchange *x, const char *name, struct str text,
+                  enum bound_unit unit, uint64_t *value);
+
 /* Bounds by the route, and by the creator within what the route allows. */
 bool request_bounds(struct exchange *x, struct stream_bounds *ret);
 

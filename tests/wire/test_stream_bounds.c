@@ -85,6 +85,39 @@ static void reader_beyond_lag_soft_has_its_time(void **state)
     live_close(&slow);
 }
 
+static void creator_bounds_how_far_readers_may_lag(void **state)
+{
+    struct live slow;
+    (void)state;
+    server_start(&server, FRIENDLY(NARROW " lag_hard = 4m"), "");
+    stream_expect(&server, "POST /s/b", "Stream-Lag-Hard: 5m\r\n", "x", 400);
+    stream_expect(&server, "POST /s/b", "Stream-Lag-Soft: 0\r\n", "x", 400);
+    stream_expect(&server, "POST /s/b", "Stream-Lag-Soft-Time: 1h\r\n", "x",
+                  400);
+    stream_expect(&server, "POST /s/a", "Stream-Lag-Hard: 300k\r\n", "x", 204);
+    stall(&slow, "/s/a?live=raw&from=start", 20);
+    assert_int_equal(live_wait_unread(&slow, SOON), LIVE_RESET);
+    server_expect_log(&server, "stream \"a\": too slow, ");
+    live_close(&slow);
+}
+
+static void reader_bounds_its_own_lag(void **state)
+{
+    struct live slow;
+    (void)state;
+    server_start(&server, FRIENDLY(NARROW " lag_soft_time = 2s"), "");
+    stream_expect(&server, "POST /s/a", "Stream-Lag-Soft: 2m\r\n", "x", 204);
+    stream_expect(&server, "GET /s/a?live=raw&lag_soft=3m", "", NULL, 400);
+    stream_expect(&server, "GET /s/a?live=raw&lag_soft_time=3s", "", NULL, 400);
+    stall(&slow, "/s/a?live=raw&from=start&lag_soft=300k&lag_soft_time=500ms",
+          20); /* 1000 KiB: within what the creator allowed */
+    uint64_t begun = server_now_ms();
+    assert_int_equal(live_wait_unread(&slow, SOON), LIVE_RESET);
+    assert_in_range(server_now_ms() - begun, 200, 1900);
+    server_expect_log(&server, "stream \"a\": too slow, ");
+    live_close(&slow);
+}
+
 static void reader_that_catches_up_in_time_stays(void **state)
 {
     struct live slow;
@@ -272,6 +305,8 @@ int main(void)
         TEST(reader_beyond_lag_hard_is_dropped_at_once),
         TEST(reader_within_lag_hard_gets_everything),
         TEST(reader_beyond_lag_soft_has_its_time),
+        TEST(creator_bounds_how_far_readers_may_lag),
+        TEST(reader_bounds_its_own_lag),
         TEST(reader_that_catches_up_in_time_stays),
         TEST(reader_that_skips_leaves_out_what_lies_beyond_lag_hard),
         TEST(reader_chooses_to_skip_or_not),
