@@ -8,10 +8,12 @@
 #include "httpd/streams/friendly.h"
 #include "httpd/streams/hub.h"
 #include "httpd/streams/live.h"
+#include "httpd/streams/strict.h"
 #include "parser/ascii.h"
 #include "parser/number.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* What a client asks for that means "and what is still to come": RFC 8673
  * section 2.1. */
@@ -68,15 +70,10 @@ static void begin(struct exchange *x, struct stream *s)
 static void answer_live(struct exchange *x, struct stream *s, uint64_t first,
                         const struct stream_state *now)
 {
-    const struct stream_bounds *bounds = stream_bounds(s);
-    struct live_request live = {
-        .style = {.form = RENDER_RAW, .kind = stream_kind(s)},
-        .slow_reader = bounds->slow_reader,
-        .lag_hard = bounds->lag_hard,
-        .lag_soft = bounds->lag_soft,
-        .lag_soft_ms = bounds->lag_soft_ms,
-        .pos = first,
-    };
+    struct live_request live;
+    live_begin(&live, s);
+    live.style.form = RENDER_RAW;
+    live.pos = first;
     begin(x, s);
     put_range(x, first, VERY_LARGE, now);
     response_header(x, "X-Accel-Buffering", STR("no"));
@@ -106,12 +103,21 @@ static void answer_outside(struct exchange *x, struct stream *s,
     response_send_error(x, "the stream has nothing there");
 }
 
+/* Bytes never change where they stand: any tag of this stream is good. */
+static bool is_same_stream(struct exchange *x, struct stream *s)
+{
+    char tag[STREAM_TAG_BEGIN_BYTES];
+    struct str if_range = request_header(&x->req, HEADER_IF_RANGE);
+    int n = snprintf(tag, sizeof tag, STREAM_TAG_BEGIN, stream_id(s));
+    return !if_range.at || str_starts(if_range, (struct str){tag, (size_t)n});
+}
+
 bool friendly_range(struct exchange *x, struct stream *s)
 {
     struct asked_range asked;
     struct stream_state now;
     struct str field = request_header(&x->req, HEADER_RANGE);
-    if (!field.at || !read_range(field, &asked))
+    if (!field.at || !read_range(field, &asked) || !is_same_stream(x, s))
         return false;
     stream_touch(s, hub_now_ms(x->worker->hub));
     stream_look(s, &now);

@@ -120,15 +120,8 @@ static bool read_slow(struct exchange *x, struct live_request *live)
 static void fill_live(struct exchange *x, struct stream *s,
                       struct live_request *live)
 {
-    const struct stream_bounds *bounds = stream_bounds(s);
-    *live = (struct live_request){
-        .style = {.kind = stream_kind(s)},
-        .slow_reader = bounds->slow_reader,
-        .lag_hard = bounds->lag_hard,
-        .lag_soft = bounds->lag_soft,
-        .lag_soft_ms = bounds->lag_soft_ms,
-        .heartbeat_ms = x->route->config->heartbeat_ms,
-    };
+    live_begin(live, s);
+    live->heartbeat_ms = x->route->config->heartbeat_ms;
 }
 
 static void follow(struct exchange *x, struct stream *s,

@@ -36,6 +36,18 @@ static const struct follower_ops reader_ops = {
     .stop = stop,
 };
 
+void live_begin(struct live_request *ret, const struct stream *s)
+{
+    const struct stream_bounds *bounds = stream_bounds(s);
+    *ret = (struct live_request){
+        .style = {.kind = stream_kind(s)},
+        .slow_reader = bounds->slow_reader,
+        .lag_hard = bounds->lag_hard,
+        .lag_soft = bounds->lag_soft,
+        .lag_soft_ms = bounds->lag_soft_ms,
+    };
+}
+
 void live_watch_peer(struct exchange *x)
 {
     int fd = exchange_outlet(x)->fd;

@@ -28,6 +28,9 @@ struct live_request {
     uint64_t heartbeat_ms; /* 0: none */
 };
 
+/* What the stream's bounds say of its readers; all else is zero. */
+void live_begin(struct live_request *ret, const struct stream *s);
+
 /* Answers with the head that was begun and follows the stream from pos. HEAD
  * gets the head alone. */
 void live_follow(struct exchange *x, struct stream *s,

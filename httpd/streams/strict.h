@@ -13,8 +13,14 @@
 
 #include "httpd/streams/stream_request.h"
 
+#include <inttypes.h>
+
 struct exchange;
 struct gather_turn;
+
+/* How the entity tags of a stream begin, by its id: uint64_t. */
+#define STREAM_TAG_BEGIN       "\"%" PRIx64 ":"
+#define STREAM_TAG_BEGIN_BYTES 24u
 
 void strict_handle(struct exchange *x);
 

@@ -83,7 +83,7 @@ static size_t write_tag(char out[TAG_BYTES], struct stream *s,
                         const struct span_answer *a)
 {
     int n =
-        snprintf(out, TAG_BYTES, "\"%" PRIx64 ":%" PRIu64 ":%" PRIu64 "%s\"",
+        snprintf(out, TAG_BYTES, STREAM_TAG_BEGIN "%" PRIu64 ":%" PRIu64 "%s\"",
                  stream_id(s), a->from, a->to, a->closed ? ":c" : "");
     assert(n > 0 && (size_t)n < TAG_BYTES);
     return (size_t)n;
@@ -221,20 +221,15 @@ static void follow_sse(struct exchange *x, struct stream *s,
                        const struct read_request *want, uint64_t pos)
 {
     const struct route_config *config = x->route->config;
-    const struct stream_bounds *bounds = stream_bounds(s);
+    struct live_request live;
     uint64_t now = render_cursor(hub_now_ms(x->worker->hub));
     bool ahead = want->cursor >= now;
-    struct live_request live = {
-        .style = {.form = RENDER_SSE_DS, .kind = stream_kind(s)},
-        .slow_reader = bounds->slow_reader,
-        .lag_hard = bounds->lag_hard,
-        .lag_soft = bounds->lag_soft,
-        .lag_soft_ms = bounds->lag_soft_ms,
-        .pos = pos,
-        .cursor = ahead ? next_cursor(x, want->cursor) : 0,
-        .end_after_ms = config->sse_time_ms,
-        .heartbeat_ms = config->heartbeat_ms,
-    };
+    live_begin(&live, s);
+    live.style.form = RENDER_SSE_DS;
+    live.pos = pos;
+    live.cursor = ahead ? next_cursor(x, want->cursor) : 0;
+    live.end_after_ms = config->sse_time_ms;
+    live.heartbeat_ms = config->heartbeat_ms;
     response_begin(x, 200);
     response_header(x, "Content-Type", STR("text/event-stream"));
     response_header(x, "Cache-Control", STR("no-cache"));

@@ -72,6 +72,23 @@ static void range_of_a_closed_stream_has_its_total(void **state)
     expect_range("bytes=10-", 416, "bytes */10", NULL);
 }
 
+static void range_of_another_stream_is_not_taken(void **state)
+{
+    struct answer a;
+    char same[160];
+    (void)state;
+    stream_post(&server, "/s/a", "0123456789");
+    stream_ask(&server, "GET /s/a", "", NULL, &a);
+    snprintf(same, sizeof same, "Range: bytes=2-\r\nIf-Range: %s\r\n",
+             answer_field(&a, "ETag"));
+    answer_fini(&a);
+    stream_post(&server, "/s/a", "more");
+    stream_expect(&server, "GET /s/a", same, NULL, 206);
+    stream_expect(&server, "DELETE /s/a", "", NULL, 204);
+    stream_post(&server, "/s/a", "0123456789");
+    stream_expect(&server, "GET /s/a", same, NULL, 200);
+}
+
 static void range_outside_says_what_there_is(void **state)
 {
     struct answer a;
@@ -351,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(range_of_a_growing_stream_has_no_total),
         TEST(range_of_a_closed_stream_has_its_total),
+        TEST(range_of_another_stream_is_not_taken),
         TEST(range_outside_says_what_there_is),
         TEST(range_before_what_is_kept_is_416),
         TEST(range_that_cannot_be_is_left_out),
