@@ -31,7 +31,7 @@ static enum append_result append_at(struct producers *p, const char *id,
     struct producer_claim c = claim(id, epoch, seq);
     enum append_result r = check(p, id, epoch, seq, &out);
     if (r == APPEND_DONE)
-        r = producers_prepare(p, &c, ms);
+        r = producers_prepare(p, &c, NULL, ms);
     if (r == APPEND_DONE)
         producers_accept(p, &c, false, ms);
     return r;
@@ -152,8 +152,8 @@ static void append_that_fails_moves_nothing(void **state)
     struct producer_claim first = claim("a", 0, 0);
     struct producer_claim other = claim("longer", 3, 0);
     producers_init(&p);
-    assert_int_equal(producers_prepare(&p, &first, 1), APPEND_DONE);
-    assert_int_equal(producers_prepare(&p, &other, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &first, NULL, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &other, NULL, 1), APPEND_DONE);
     assert_int_equal(p.n, 0);
     assert_int_equal(check(&p, "a", 0, 1, &out), APPEND_SEQ_GAP);
     producers_accept(&p, &other, false, 1);
@@ -245,7 +245,7 @@ static void only_the_claim_that_closed_is_known_as_closer(void **state)
     assert_int_equal(append(&p, "b", 2, 1), APPEND_DONE);
     assert_int_equal(append(&p, "a", 2, 0), APPEND_DONE);
     assert_false(producers_closed_by(&p, &before));
-    assert_int_equal(producers_prepare(&p, &last, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &last, NULL, 1), APPEND_DONE);
     producers_accept(&p, &last, true, 1);
     assert_true(producers_closed_by(&p, &last));
     assert_false(producers_closed_by(&p, &before));
