@@ -67,8 +67,8 @@ static bool read_from(struct exchange *x, struct read_request *want,
         return false;
     if (!word.at && !request_param(x, STR("burst"), text, sizeof text, &word))
         return false;
-    if (!word.at)
-        word = want->waited ? STR("start") : str_from(x->route->config->burst);
+    if (!word.at && !want->waited)
+        word = str_from(x->route->config->burst);
     struct str offset = request_header(&x->req, HEADER_LAST_EVENT_ID);
     if (offset.len > 0) {
         /* The browser knows better than the address that it connects to. */
@@ -82,6 +82,13 @@ static bool read_from(struct exchange *x, struct read_request *want,
     }
     if (want->from != READ_FROM_UNSAID)
         return true;
+    if (!word.at) {
+        /* Not the earliest: what it missed while it waited, it is told of. */
+        want->from = READ_FROM_POS;
+        want->resumes = true;
+        want->pos = 0;
+        return true;
+    }
     return read_word(x, want, s, word);
 }
 
@@ -150,6 +157,24 @@ static bool resume(struct stream *s, const struct read_request *want,
     return true;
 }
 
+/* An EventSource connects again whatever the end was, unless it is told by 204
+ * that nothing will come. WHATWG HTML section 9.2 */
+static bool has_all(struct exchange *x, struct stream *s,
+                    const struct read_request *want, uint64_t pos)
+{
+    struct stream_state now;
+    stream_look(s, &now);
+    if (want->live != LIVE_SSE || !want->resumes || want->waited ||
+        !now.closed || pos != now.tail)
+        return false;
+    response_begin(x, 204);
+    put_next_offset(x, now.tail);
+    put_closed(x);
+    response_header(x, "Cache-Control", STR("no-store"));
+    response_send_empty(x);
+    return true;
+}
+
 static void read_live(struct exchange *x, struct stream *s,
                       struct read_request *want)
 {
@@ -164,7 +189,8 @@ static void read_live(struct exchange *x, struct stream *s,
         return;
     }
     if (!read_from(x, want, s) || !read_slow(x, &live) ||
-        (!resume(s, want, &live) && !resolve_pos(x, s, want, &live.pos))) {
+        (!resume(s, want, &live) && !resolve_pos(x, s, want, &live.pos)) ||
+        has_all(x, s, want, live.pos)) {
         stream_unref(s);
         return;
     }
@@ -232,6 +258,7 @@ static void read_found(struct exchange *x, struct stream *s, bool waited)
         read_websocket(x, s, &want);
         return;
     }
+    want.by_accept = want.live == LIVE_NONE;
     if (want.live == LIVE_NONE && asks_events(x))
         want.live = LIVE_SSE;
     if (want.live == LIVE_NONE || want.live == LIVE_LONG_POLL) {

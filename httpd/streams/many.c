@@ -7,10 +7,10 @@
 #include "httpd/http/route.h"
 #include "httpd/http/websocket_handshake.h"
 #include "httpd/loop/worker.h"
+#include "httpd/streams/answers.h"
 #include "httpd/streams/hub.h"
 #include "httpd/streams/many_inner.h"
 #include "httpd/streams/stream_from.h"
-#include "httpd/streams/strict.h"
 #include "parser/number.h"
 #include "parser/query.h"
 
@@ -20,18 +20,33 @@
 #define WORD_BYTES_MAX 64u
 
 /* Takes the text before the next comma off the front. */
-static struct str take_item(struct str *rest)
+static struct str take_item(struct str *rest, struct str comma)
 {
-    const char *comma = rest->len > 0 ? memchr(rest->at, ',', rest->len) : NULL;
-    size_t n = comma ? (size_t)(comma - rest->at) : rest->len;
+    const char *at =
+        rest->len > 0 ? memmem(rest->at, rest->len, comma.at, comma.len) : NULL;
+    size_t n = at ? (size_t)(at - rest->at) : rest->len;
     struct str item = {rest->at, n};
-    *rest = str_skip(*rest, comma ? n + 1 : n);
+    *rest = str_skip(*rest, at ? n + comma.len : n);
     return item;
+}
+
+/* Scripts that build a query encode the comma, too. In a list that has a plain
+ * one it belongs to a name. */
+static struct str comma_of(struct str list)
+{
+    static const struct str plain = {",", 1};
+    static const struct str ways[] = {{"%2C", 3}, {"%2c", 3}};
+    for (size_t i = 0; i < 2; i++)
+        if (list.len > 0 && !memchr(list.at, ',', list.len) &&
+            memmem(list.at, list.len, ways[i].at, ways[i].len))
+            return ways[i];
+    return plain;
 }
 
 /* Where each begins: what Last-Event-ID or offsets= has for it, else from=. */
 struct begin {
     struct str offsets;
+    struct str comma; /* between them */
     struct stream_from from;
 };
 
@@ -43,6 +58,7 @@ static bool read_begin(struct exchange *x, struct begin *ret)
     ret->offsets = request_header(&x->req, HEADER_LAST_EVENT_ID);
     if (ret->offsets.len == 0)
         ret->offsets = query_get(query, STR("offsets"));
+    ret->comma = comma_of(ret->offsets);
     if (!request_param(x, STR("from"), text, sizeof text, &word))
         return false;
     if (!word.at)
@@ -62,12 +78,27 @@ static bool position(struct exchange *x, struct stream *s, struct begin *begin,
         return true;
     }
     stream_look(s, &now);
-    if (number_read_u64(take_item(&begin->offsets), ret) && *ret <= now.tail)
+    if (number_read_u64(take_item(&begin->offsets, begin->comma), ret) &&
+        *ret <= now.tail)
         return true;
     response_error(x, 400,
                    "the offsets are numbers, one for each stream, as "
                    "the last id said");
     return false;
+}
+
+static struct stream *find(struct exchange *x, struct str name)
+{
+    struct hub *h = x->worker->hub;
+    struct stream *s = NULL;
+    enum registry_result r =
+        registry_find(hub_registry(h), name, hub_now_ms(h), &s);
+    if (r == REGISTRY_NOT_FOUND)
+        response_error(x, 404, "there is no stream \"%.*s\"", (int)name.len,
+                       name.at);
+    else if (r != REGISTRY_FOUND)
+        answer_registry(x, r, false);
+    return s;
 }
 
 static bool attach(struct exchange *x, struct many *m, struct str raw,
@@ -87,7 +118,7 @@ static bool attach(struct exchange *x, struct many *m, struct str raw,
     }
     if (!request_allowed(x, STREAM_READS, name))
         return false;
-    struct stream *s = find_or_refuse(x, name);
+    struct stream *s = find(x, name);
     if (!s)
         return false;
     bool ok = position(x, s, begin, &pos);
@@ -106,8 +137,9 @@ static bool attach_all(struct exchange *x, struct many *m, struct str list)
     struct begin begin;
     if (!read_begin(x, &begin))
         return false;
+    struct str comma = comma_of(list);
     do {
-        if (!attach(x, m, take_item(&list), &begin))
+        if (!attach(x, m, take_item(&list, comma), &begin))
             return false;
     } while (list.len > 0);
     return true;
@@ -141,6 +173,48 @@ static void follow(struct exchange *x, struct many *m)
     response_follow(x, &many_ops, m);
 }
 
+/* As of one stream: an EventSource that has all is told not to come again. */
+static bool has_all(struct exchange *x, const struct many *m)
+{
+    struct stream_state now;
+    if (request_header(&x->req, HEADER_LAST_EVENT_ID).len == 0 ||
+        websocket_wanted(&x->req))
+        return false;
+    for (size_t i = 0; i < m->n; i++) {
+        stream_look(m->streams[i].tap->stream, &now);
+        if (!now.closed || m->streams[i].pos != now.tail)
+            return false;
+    }
+    response_begin(x, 204);
+    response_header(x, "Cache-Control", STR("no-store"));
+    response_send_empty(x);
+    return true;
+}
+
+/* What says something of one stream is not passed over in silence. */
+static bool takes_parameters(struct exchange *x)
+{
+    static const char *const of_one[] = {"offset", "wait",    "slow",  "lag",
+                                         "burst",  "publish", "cursor"};
+    struct str query = request_str(&x->req, x->req.query);
+    struct str live = query_get(query, STR("live"));
+    for (size_t i = 0; i < sizeof of_one / sizeof of_one[0]; i++) {
+        if (!query_get(query, str_from(of_one[i])).at)
+            continue;
+        response_error(x, 400,
+                       "%s is for one stream; with streams= go from=, offsets= "
+                       "and live=sse",
+                       of_one[i]);
+        return false;
+    }
+    if (!live.at || str_equal(live, STR("sse")))
+        return true;
+    response_error(x, 400,
+                   "several streams are read as events (live=sse) or by a "
+                   "WebSocket");
+    return false;
+}
+
 bool many_handle(struct exchange *x)
 {
     struct str list =
@@ -155,9 +229,10 @@ bool many_handle(struct exchange *x)
     m->outlet = exchange_outlet(x);
     m->heartbeat_ms = x->route->config->heartbeat_ms;
     m->said_ms = worker_now_ms(x->worker);
-    if (attach_all(x, m, list))
-        follow(x, m);
-    else
+    m->stuck_since_ms = m->said_ms;
+    if (!takes_parameters(x) || !attach_all(x, m, list) || has_all(x, m))
         many_free(m);
+    else
+        follow(x, m);
     return true;
 }

@@ -4,6 +4,8 @@
 #include "httpd/streams/render.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void wake(struct tap_waiter *waiter)
@@ -20,20 +22,17 @@ bool many_attach(struct many *m, struct stream *s, uint64_t pos)
     assert(m->n < MANY_STREAMS_MAX);
     if (!t)
         return false;
-    atomic_fetch_add(&t->readers_n, 1);
-    atomic_fetch_add(&t->hub->readers_n, 1);
-    m->streams[m->n++] = (struct many_stream){
+    struct many_stream *mine = &m->streams[m->n++];
+    *mine = (struct many_stream){
         .waiter.wake = wake, .many = m, .tap = t, .pos = pos};
+    tap_hold_in(t, &mine->hold, pos);
     return true;
 }
 
 static void detach(struct many_stream *s)
 {
-    struct tap *t = s->tap;
     tap_wait_stop(&s->waiter);
-    atomic_fetch_sub(&t->readers_n, 1);
-    atomic_fetch_sub(&t->hub->readers_n, 1);
-    tap_settle(t);
+    tap_hold_out(s->tap, &s->hold);
 }
 
 void many_free(struct many *m)
@@ -55,6 +54,14 @@ static enum flow push(struct many *m, struct bytes *out, enum flow rendered)
     return r == FLOW_DONE ? FLOW_DONE : FLOW_FAILED;
 }
 
+static void hold_at(struct many_stream *s, uint64_t pos)
+{
+    if (s->hold.pos == pos)
+        return;
+    s->hold.pos = pos;
+    tap_floor_moved(s->tap);
+}
+
 /* AGAIN: it has no news. */
 static enum flow push_from(struct many *m, struct many_stream *s)
 {
@@ -68,14 +75,19 @@ static enum flow push_from(struct many *m, struct many_stream *s)
     const struct stream_state *now = &h->copy.state;
     if (now->gone || (r == READ_TAIL && now->closed)) {
         s->ended = true;
+        hold_at(s, UINT64_MAX);
         return push(m, &out, many_end(m, s, now->gone, &out));
     }
     if (r == READ_TAIL)
         return FLOW_AGAIN;
-    if (r == READ_DONE)
-        return push(m, &out, many_object(m, s, &h->copy, h->copied, &out));
+    if (r == READ_DONE) {
+        enum flow rendered = many_object(m, s, &h->copy, h->copied, &out);
+        hold_at(s, s->pos);
+        return push(m, &out, rendered);
+    }
     uint64_t from = s->pos;
     s->pos = now->first;
+    hold_at(s, s->pos);
     s->in_message = false;
     return push(m, &out, many_gap(m, s, from, s->pos, &out));
 }
@@ -156,11 +168,66 @@ static size_t room(void *self)
     return takes ? WEBSOCKET_PIECE_BYTES_MAX : 0;
 }
 
+static uint64_t lag_of(const struct many_stream *s)
+{
+    struct stream_state now;
+    if (s->ended)
+        return 0;
+    stream_look(s->tap->stream, &now);
+    return now.tail - s->pos;
+}
+
+static void drop(struct many *m, const struct many_stream *s, uint64_t lag)
+{
+    char text[384];
+    struct str name = stream_name(s->tap->stream);
+    int len = name.len < 200 ? (int)name.len : 200;
+    snprintf(text, sizeof text,
+             "stream \"%.*s\": no progress while a publisher waits, %" PRIu64
+             " bytes behind",
+             len, name.at, lag);
+    atomic_fetch_add(&s->tap->hub->readers_dropped_n, 1);
+    m->outlet->ops->drop(m->outlet, text);
+}
+
+static bool stops_others(const struct many *m, const struct many_stream *s,
+                         uint64_t now_ms)
+{
+    const struct stream_bounds *bounds = stream_bounds(s->tap->stream);
+    return bounds->policy == POLICY_BLOCK &&
+           now_ms - m->stuck_since_ms >= bounds->slow_after_ms &&
+           stream_holds_publishers(s->tap->stream);
+}
+
+/* Under policy block one without progress would stop a publisher for ever. One
+ * that had nothing to get for a while is given all of the time. */
+static void check_progress(struct many *m, uint64_t now_ms)
+{
+    uint64_t moved = m->outlet->direct_bytes;
+    uint64_t lag = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        moved += m->streams[i].pos;
+        lag += lag_of(&m->streams[i]);
+    }
+    if (moved != m->moved_bytes || lag == 0)
+        m->stuck_since_ms = now_ms;
+    m->moved_bytes = moved;
+    for (size_t i = 0; i < m->n; i++) {
+        struct many_stream *s = &m->streams[i];
+        lag = lag_of(s);
+        if (lag > 0 && stops_others(m, s, now_ms)) {
+            drop(m, s, lag);
+            return;
+        }
+    }
+}
+
 static void tick(void *self, uint64_t now_ms)
 {
     struct many *m = self;
     if (m->finished)
         return;
+    check_progress(m, now_ms);
     if (m->websocket)
         websocket_tick(&m->ws, now_ms, room(m) == 0);
     if (m->ws.over) {

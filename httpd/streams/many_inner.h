@@ -20,6 +20,7 @@ struct many_stream {
     struct tap_waiter waiter;
     struct many *many;
     struct tap *tap; /* held by its count of readers */
+    struct tap_hold hold;
     uint64_t pos;
     bool in_message; /* a part was sent with "more" */
     bool ended;
@@ -28,7 +29,9 @@ struct many_stream {
 struct many {
     struct outlet *outlet;
     uint64_t heartbeat_ms;
-    uint64_t said_ms; /* when something was pushed last */
+    uint64_t said_ms;        /* when something was pushed last */
+    uint64_t moved_bytes;    /* as the sweep saw it last */
+    uint64_t stuck_since_ms; /* there is more, and it does not get on */
     size_t n;
     size_t next; /* whose turn it is */
     bool chunked;

@@ -62,7 +62,7 @@ bool reader_init(struct reader *r, struct outlet *o, struct stream *s,
     link_into(r, &t->behind);
     atomic_fetch_add(&t->readers_n, 1);
     atomic_fetch_add(&t->hub->readers_n, 1);
-    tap_update_floor(t);
+    tap_floor_begins(t, r->pos);
     return true;
 }
 
@@ -88,7 +88,7 @@ void reader_fini(struct reader *r)
     r->magic = 0;
     atomic_fetch_sub(&t->readers_n, 1);
     atomic_fetch_sub(&t->hub->readers_n, 1);
-    tap_update_floor(t);
+    tap_floor_moved(t);
     tap_settle(t);
 }
 
@@ -474,12 +474,13 @@ enum flow reader_pull(struct reader *r)
     if (r->finished && !r->remnant)
         return r->cut ? FLOW_FAILED : FLOW_END;
     enum flow flow = FLOW_AGAIN;
+    uint64_t floor = reader_floor(r);
     if (r->place == READER_BLOCKED)
         flow = pull_blocked(r);
     else if (r->place == READER_BEHIND)
         flow = pull_behind(r);
-    if (r->place != READER_TAIL)
-        tap_update_floor(r->tap);
+    if (reader_floor(r) != floor)
+        tap_floor_moved(r->tap);
     return flow;
 }
 

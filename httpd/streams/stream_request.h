@@ -52,9 +52,10 @@ struct read_request {
     enum read_from from;
     uint64_t pos;
     uint64_t cursor; /* 0: none was sent */
-    bool resumes;    /* pos is a Last-Event-ID */
+    bool resumes;    /* it should have all from pos on */
     bool relative;   /* pos was counted from this moment */
     bool waited;     /* it came before the stream did */
+    bool by_accept;  /* Accept decided on the mode */
 };
 
 /* offset, live and cursor. 400 where they are malformed or given twice. */

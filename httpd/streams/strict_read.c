@@ -75,7 +75,8 @@ struct span_answer {
     uint64_t to;
     bool up_to_date;
     bool closed;
-    bool now; /* asked for the tail: not to be kept */
+    bool now;    /* asked for the tail: not to be kept */
+    bool varies; /* another Accept gets another answer */
 };
 
 static size_t write_tag(char out[TAG_BYTES], struct stream *s,
@@ -107,11 +108,15 @@ static void put_span(struct exchange *x, const struct span_answer *a)
         put_closed(x);
 }
 
-/* Where tokens say who may read, shared caches keep nothing. */
+/* Where tokens say who may read, shared caches keep nothing. The protocol wants
+ * catch-up kept for a while; who looks at a friendly stream wants what is there
+ * now. */
 static struct str caching(struct exchange *x, const struct span_answer *a)
 {
     if (a->now)
         return STR("no-store");
+    if (strcmp(x->route->config->streams, "strict") != 0)
+        return STR("no-cache");
     return x->route->tokens ? STR("private, " FRESH) : STR("public, " FRESH);
 }
 
@@ -128,6 +133,8 @@ static void send_span(struct exchange *x, struct stream *s,
     if (cursor > 0)
         put_number(x, "Stream-Cursor", cursor);
     response_header(x, "Cache-Control", caching(x, a));
+    if (a->varies)
+        response_header(x, "Vary", STR("Accept"));
     if (!a->now)
         response_header(x, "ETag", tag);
     if (same)
@@ -243,6 +250,7 @@ static void catch_up(struct exchange *x, struct stream *s,
     struct span_answer a;
     find_span(x, s, pos, &a);
     a.now = want->from == READ_FROM_NOW || want->relative;
+    a.varies = want->by_accept;
     send_span(x, s, &a, 0);
     stream_unref(s);
 }
@@ -267,6 +275,7 @@ void strict_read(struct exchange *x, struct stream *s,
 
 void answer_head(struct exchange *x, struct stream *s, bool ranges)
 {
+    struct span_answer a;
     struct stream_state now;
     stream_look(s, &now);
     response_begin(x, 200);
@@ -279,5 +288,7 @@ void answer_head(struct exchange *x, struct stream *s, bool ranges)
     response_header(x, "Cache-Control", STR("no-store"));
     if (ranges)
         response_header(x, "Accept-Ranges", STR("bytes"));
-    response_send_empty(x);
+    /* The length is that of GET; the bytes stay here. */
+    find_span(x, s, now.first, &a);
+    catch_up_send(x, s, a.from, a.to, stream_kind(s) == STREAM_JSON);
 }

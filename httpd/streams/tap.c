@@ -105,9 +105,50 @@ static uint64_t least_of(const struct reader *list, uint64_t floor)
     return floor;
 }
 
-void tap_update_floor(struct tap *t)
+static bool blocks(const struct tap *t)
 {
-    if (stream_bounds(t->stream)->policy != POLICY_BLOCK)
+    return stream_bounds(t->stream)->policy == POLICY_BLOCK;
+}
+
+void tap_floor_begins(struct tap *t, uint64_t pos)
+{
+    if (blocks(t) && pos < t->floor)
+        stream_tap_floor(t->stream, t, pos);
+}
+
+void tap_floor_moved(struct tap *t)
+{
+    if (blocks(t))
+        tap_news(t);
+}
+
+void tap_hold_in(struct tap *t, struct tap_hold *hold, uint64_t pos)
+{
+    hold->pos = pos;
+    hold->next = t->holds;
+    hold->link = &t->holds;
+    if (hold->next)
+        hold->next->link = &hold->next;
+    t->holds = hold;
+    atomic_fetch_add(&t->readers_n, 1);
+    atomic_fetch_add(&t->hub->readers_n, 1);
+    tap_floor_begins(t, pos);
+}
+
+void tap_hold_out(struct tap *t, struct tap_hold *hold)
+{
+    *hold->link = hold->next;
+    if (hold->next)
+        hold->next->link = hold->link;
+    atomic_fetch_sub(&t->readers_n, 1);
+    atomic_fetch_sub(&t->hub->readers_n, 1);
+    tap_floor_moved(t);
+    tap_settle(t);
+}
+
+static void update_floor(struct tap *t)
+{
+    if (!blocks(t))
         return;
     uint64_t floor = UINT64_MAX;
     for (const struct view *v = t->views; v; v = v->next) {
@@ -116,6 +157,8 @@ void tap_update_floor(struct tap *t)
     }
     floor = least_of(t->behind, floor);
     floor = least_of(t->waiting, floor);
+    for (const struct tap_hold *h = t->holds; h; h = h->next)
+        floor = h->pos < floor ? h->pos : floor;
     stream_tap_floor(t->stream, t, floor);
 }
 
@@ -150,7 +193,7 @@ bool tap_turn(struct tap *t, size_t *sends_left)
     for (struct reader *r = t->waiting; r; r = r->next)
         r->outlet->ops->wake(r->outlet);
     wake_waiters(t, &now);
-    tap_update_floor(t);
+    update_floor(t);
     return more;
 }
 

@@ -31,6 +31,14 @@ struct hub;
 struct reader;
 struct view;
 
+/* Up to where one that follows by itself has everything: what it holds under
+ * policy block. UINT64_MAX holds nothing. */
+struct tap_hold {
+    struct tap_hold *next;
+    struct tap_hold **link;
+    uint64_t pos;
+};
+
 struct tap {
     struct stream *stream;
     struct hub *hub;
@@ -45,6 +53,7 @@ struct tap {
     struct reader *behind;  /* by themselves, as their sockets allow */
     struct reader *waiting; /* by themselves, for news */
     struct tap_waiter *waiters;
+    struct tap_hold *holds;
     bool busy; /* in a turn or sweep: it is settled behind that */
     bool dead; /* out of the table: freed when the hub comes across it */
 };
@@ -79,9 +88,16 @@ bool tap_turn(struct tap *t, size_t *sends_left);
 /* Deadlines of waiters, heartbeats of views. */
 void tap_sweep(struct tap *t, uint64_t now_ms);
 
-/* Tells the stream up to where this worker's readers have everything; only
- * under policy block. */
-void tap_update_floor(struct tap *t);
+/* Under policy block the stream is told up to where this worker's readers have
+ * everything: of one that begins at pos at once, of those that got on or left
+ * in the tap's next turn. */
+void tap_floor_begins(struct tap *t, uint64_t pos);
+void tap_floor_moved(struct tap *t);
+
+/* Counts a reader that is no struct reader: in, with its first position, and
+ * out. It sets hold->pos itself, and says tap_floor_moved(). */
+void tap_hold_in(struct tap *t, struct tap_hold *hold, uint64_t pos);
+void tap_hold_out(struct tap *t, struct tap_hold *hold);
 
 /* Arms a waiter of worker x->worker: for room (policy block), or for news
  * beyond pos. False: no memory. It is woken soon if the stream is gone, closed

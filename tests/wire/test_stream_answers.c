@@ -192,6 +192,7 @@ static void head_describes_a_stream(void **state)
     assert_string_equal(answer_field(&a, "Stream-TTL"), "100");
     assert_string_equal(answer_field(&a, "Accept-Ranges"), "bytes");
     assert_string_equal(answer_field(&a, "Cache-Control"), "no-store");
+    assert_string_equal(answer_field(&a, "Content-Length"), "3");
     assert_null(answer_field(&a, "Stream-Closed"));
     answer_fini(&a);
     stream_expect(&server, "POST /s/a", CLOSE, "", 204);
@@ -294,6 +295,55 @@ static void name_is_whatever_stands_behind_the_prefix(void **state)
     stream_expect(&server, line, "", NULL, 414);
 }
 
+static void friendly_answers_are_asked_about_each_time(void **state)
+{
+    struct answer a;
+    char fields[256];
+    (void)state;
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "one", 204);
+    stream_ask(&server, "GET /s/a", "", NULL, &a);
+    assert_true(answer_lists(&a, "Cache-Control", "no-cache"));
+    assert_true(answer_lists(&a, "Vary", "Accept"));
+    snprintf(fields, sizeof fields, "If-None-Match: %s\r\n",
+             answer_field(&a, "ETag"));
+    answer_fini(&a);
+    stream_expect(&server, "GET /s/a", fields, NULL, 304);
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "two", 204);
+    stream_expect(&server, "GET /s/a", fields, NULL, 200);
+}
+
+static void event_source_that_has_all_is_told_not_to_come_again(void **state)
+{
+    struct answer a;
+    struct live l;
+    (void)state;
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "one", 204);
+    live_open(&l, server.port, "/s/a",
+              "Accept: text/event-stream\r\n"
+              "Last-Event-ID: " OFFSET("0000000000000003") "\r\n");
+    assert_int_equal(l.status, 200); /* more may come */
+    live_close(&l);
+    stream_expect(&server, "POST /s/a", CLOSE, "", 204);
+    live_open(&l, server.port, "/s/a?from=start",
+              "Accept: text/event-stream\r\n");
+    live_expect_somewhere(&l, "id: " OFFSET("0000000000000003"));
+    assert_int_equal(live_until_end(&l, 3000), LIVE_WHOLE);
+    live_close(&l);
+    stream_ask(&server, "GET /s/a",
+               "Accept: text/event-stream\r\n"
+               "Last-Event-ID: " OFFSET("0000000000000003") "\r\n",
+               NULL, &a);
+    assert_int_equal(a.status, 204);
+    assert_string_equal(answer_field(&a, "Stream-Closed"), "true");
+    answer_fini(&a);
+    live_open(&l, server.port, "/s/a",
+              "Accept: text/event-stream\r\n"
+              "Last-Event-ID: " OFFSET("0000000000000001") "\r\n");
+    assert_int_equal(l.status, 200);
+    live_expect_somewhere(&l, "data: ne\n");
+    live_close(&l);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -313,6 +363,8 @@ int main(void)
         TEST(preflight_allows_what_clients_send),
         TEST(parameters_that_make_no_sense_are_400),
         TEST(name_is_whatever_stands_behind_the_prefix),
+        TEST(friendly_answers_are_asked_about_each_time),
+        TEST(event_source_that_has_all_is_told_not_to_come_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,79 @@ static void block_evicts_who_stalls_and_goes_on(void **state)
     live_close(&good);
 }
 
+/* Takes whole events of one stream among several; the id of the last, or
+ * before. */
+static uint64_t take_events(struct live *l, uint64_t before)
+{
+    uint64_t id = before;
+    char *at;
+    while ((at = strstr(l->body, "\nid: ")) && strstr(at, "\n\n")) {
+        id = strtoull(at + 5, NULL, 10);
+        live_take(l, (size_t)(strstr(at, "\n\n") + 2 - l->body));
+    }
+    assert_null(strstr(l->body, "\"gap\""));
+    return id;
+}
+
+#define EVENTS (512u << 10)
+
+static void block_is_held_by_who_reads_several_streams_as_well(void **state)
+{
+    struct live slow;
+    struct publisher p;
+    uint64_t id = 0;
+    (void)state;
+    server_start(&server,
+                 FRIENDLY(NARROW " stream_bytes = 64k\n policy = block\n"
+                                 " slow_after = 2s"),
+                 "");
+    publisher_open(&p, "/s/a");
+    server_sleep(100);
+    live_open_narrow(&slow, server.port, "/s/?streams=a&from=start", "");
+    assert_int_equal(slow.status, 200);
+    publisher_push_until_held(&p, EVENTS, 300);
+    assert_false(publisher_done(&p, EVENTS));
+    uint64_t begun = server_now_ms();
+    while (id < EVENTS && server_now_ms() - begun < SOON) {
+        publisher_push(&p, EVENTS);
+        if (live_read(&slow, 5))
+            id = take_events(&slow, id);
+    }
+    assert_int_equal(id, EVENTS);
+    publisher_close(&p, 204);
+    live_close(&slow);
+}
+
+static void block_evicts_who_stalls_with_several_streams(void **state)
+{
+    struct live stalled;
+    struct live good;
+    struct publisher p;
+    (void)state;
+    server_start(&server,
+                 FRIENDLY(NARROW " stream_bytes = 64k\n policy = block\n"
+                                 " slow_after = 600ms"),
+                 "");
+    publisher_open(&p, "/s/a");
+    server_sleep(100);
+    live_open_narrow(&stalled, server.port, "/s/?streams=a&from=start", "");
+    live_open(&good, server.port, "/s/a?live=raw&from=start", "");
+    uint64_t begun = server_now_ms();
+    while (good.taken < MUCH && server_now_ms() - begun < SOON) {
+        publisher_push(&p, MUCH);
+        if (live_read(&good, 5))
+            check_pattern(&good);
+    }
+    assert_int_equal(good.taken, MUCH);
+    assert_true(server_now_ms() - begun >= 500);
+    publisher_close(&p, 204);
+    assert_int_equal(live_wait_unread(&stalled, SOON), LIVE_RESET);
+    server_expect_log(&server,
+                      "stream \"a\": no progress while a publisher waits, ");
+    live_close(&stalled);
+    live_close(&good);
+}
+
 /* It waits for more room than there is, and for what will not come. */
 static void block_evicts_who_stalls_for_a_large_append(void **state)
 {
@@ -418,6 +491,8 @@ int main(void)
         TEST(block_holds_the_publisher_and_loses_nothing),
         TEST(block_evicts_who_stalls_and_goes_on),
         TEST(block_evicts_who_stalls_for_a_large_append),
+        TEST(block_is_held_by_who_reads_several_streams_as_well),
+        TEST(block_evicts_who_stalls_with_several_streams),
         TEST(publisher_that_waits_costs_no_time),
         TEST(block_without_readers_refuses_after_slow_after),
         TEST(block_lets_a_publisher_in_when_a_reader_comes),
