@@ -14,7 +14,6 @@
 #include "parser/number.h"
 #include "parser/query.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define WORD_BYTES_MAX 64u
