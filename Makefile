@@ -125,6 +125,7 @@ UNITS_SRC := $(filter $(foreach h,$(wildcard buffers/*.h),\
              tests/unit/test_block_% tests/unit/test_monitor_% \
              tests/unit/test_shm_% tests/unit/test_write_% \
              tests/unit/test_memory_store.c tests/unit/test_stream.c \
+             tests/unit/test_hub_memory.c tests/unit/test_producers.c \
              tests/unit/test_stream_reads.c tests/unit/test_view.c \
              tests/unit/test_view_ends.c,$(UNIT_SRC))
 UNITS_BINS := $(patsubst tests/unit/%.c,$(BUILD)/tests/torture/units/%,$(UNITS_SRC))

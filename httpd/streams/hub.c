@@ -140,6 +140,45 @@ void hub_advance(struct hub *h, struct render_input *in, size_t used)
     in->data = str_skip(in->data, used);
 }
 
+static bool take(struct hub *h, size_t bytes)
+{
+    if (h->newcomers.unused < bytes)
+        (void)block_pool_make_way(&h->worker->pool, BUDGET_NEW, bytes);
+    return budget_purse_take(&h->newcomers, bytes);
+}
+
+void *hub_allot(struct hub *h, size_t bytes)
+{
+    if (!take(h, bytes))
+        return NULL;
+    void *what = calloc(1, bytes);
+    if (!what)
+        budget_purse_give(&h->newcomers, bytes);
+    return what;
+}
+
+void hub_take_back(struct hub *h, void *what, size_t bytes)
+{
+    if (!what)
+        return;
+    free(what);
+    budget_purse_give(&h->newcomers, bytes);
+}
+
+bool hub_charge_view(struct hub *h, size_t bytes)
+{
+    if (!budget_take(h->worker->budget, BUDGET_LEAVING, bytes))
+        return false;
+    atomic_fetch_add(&h->views_bytes, bytes);
+    return true;
+}
+
+void hub_discharge_view(struct hub *h, size_t bytes)
+{
+    budget_give(h->worker->budget, BUDGET_LEAVING, bytes);
+    atomic_fetch_sub(&h->views_bytes, bytes);
+}
+
 void hub_own(struct hub *h)
 {
     atomic_store(&h->owner, &this_thread);
@@ -154,6 +193,7 @@ struct hub *hub_new(struct worker *w, struct registry *registry)
     h->registry = registry;
     h->turns_tail = &h->turns;
     h->ready.run = on_ready;
+    budget_purse_init(&h->newcomers, w->budget, BUDGET_NEW);
     bytes_init(&h->rendered, RENDER_OUT_BYTES_MAX);
     h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (h->wake_fd < 0 ||
@@ -166,14 +206,25 @@ struct hub *hub_new(struct worker *w, struct registry *registry)
     return h;
 }
 
+/* Nobody is at any of them, so that each settles. */
+static void settle_all(struct hub *h)
+{
+    for (size_t i = 0; i < HUB_BUCKETS; i++) {
+        struct tap *next;
+        for (struct tap *t = h->buckets[i]; t; t = next) {
+            next = t->next;
+            tap_settle(t);
+        }
+        assert(!h->buckets[i]);
+    }
+}
+
 void hub_free(struct hub *h)
 {
     if (!h)
         return;
     assert(!h->publishers);
-    for (size_t i = 0; i < HUB_BUCKETS; i++)
-        while (h->buckets[i])
-            tap_settle(h->buckets[i]);
+    settle_all(h);
     /* Those that were in the list when they were settled. */
     collect(h);
     struct tap *t;
@@ -181,6 +232,8 @@ void hub_free(struct hub *h)
         atomic_store(&t->queued, false);
         tap_free_dead(t);
     }
+    assert(atomic_load(&h->views_bytes) == 0);
+    budget_purse_fini(&h->newcomers);
     worker_unready(h->worker, &h->ready);
     io_watch_stop(&h->watch);
     close(h->wake_fd);
@@ -218,6 +271,7 @@ static void send_publishers_home(struct hub *h)
 
 void hub_sweep(struct hub *h, uint64_t now_ms)
 {
+    budget_purse_settle(&h->newcomers);
     if (h->worker->draining)
         send_publishers_home(h);
     for (size_t i = 0; i < HUB_BUCKETS; i++) {

@@ -24,17 +24,24 @@ struct hub {
     struct tap **turns_tail;
     struct tap *buckets[HUB_BUCKETS]; /* taps by stream */
     struct hub_publisher *publishers;
+    struct budget_purse newcomers; /* readers */
     struct ready ready;
     struct io_watch watch;
     int wake_fd;
     uint64_t swept_ms;
-    _Atomic uint64_t views_bytes; /* read by any thread, as the next two */
+    _Atomic uint64_t
+        views_bytes; /* charged; read by any thread, as the next two */
     _Atomic uint64_t readers_n;
     _Atomic uint64_t readers_dropped_n;
     char copied[STREAM_READ_BYTES]; /* of a stream */
     struct stream_copy copy;
     struct bytes rendered;
 };
+
+/* Memory of views, and of what a reader takes along from one, is charged as
+ * what leaves. */
+bool hub_charge_view(struct hub *h, size_t bytes);
+void hub_discharge_view(struct hub *h, size_t bytes);
 
 /* What was copied from pos on, as render_step() takes it. */
 void hub_input(struct hub *h, uint64_t pos, struct render_input *ret);

@@ -10,7 +10,6 @@
 #include "httpd/streams/reader.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 static enum flow pull(void *self)
 {
@@ -25,8 +24,9 @@ static void tick(void *self, uint64_t now_ms)
 static void stop(void *self)
 {
     struct reader *r = self;
+    struct hub *h = r->outlet->worker->hub;
     reader_fini(r);
-    free(r);
+    hub_take_back(h, r, sizeof *r);
 }
 
 static const struct follower_ops reader_ops = {
@@ -58,18 +58,26 @@ void live_watch_peer(struct exchange *x)
     (void)socket_set_keepalive(fd, patience_ms);
 }
 
+void live_refuse(struct exchange *x)
+{
+    struct outlet *o = exchange_outlet(x);
+    o->ops->note(o, "503 short of memory; a reader was refused");
+    response_error(x, 503, "short of memory; try again later");
+}
+
 void live_follow(struct exchange *x, struct stream *s,
                  const struct live_request *want)
 {
+    struct hub *h = x->worker->hub;
     struct outlet *o = exchange_outlet(x);
     struct live_request mine = *want;
-    struct reader *r = malloc(sizeof *r);
+    struct reader *r = hub_allot(h, sizeof *r);
     mine.style.chunked = x->req.minor > 0;
     bool begun = r && reader_init(r, o, s, &mine);
     stream_unref(s);
     if (!begun) {
-        free(r);
-        response_error(x, 503, "out of memory");
+        hub_take_back(h, r, sizeof *r);
+        live_refuse(x);
         return;
     }
     live_watch_peer(x);
@@ -122,7 +130,7 @@ static enum flow pull_wait(void *self, struct exchange *x)
         return FLOW_DONE;
     }
     if (!w->waiter.tap && !tap_wait_news(x, w->stream, w->pos, &w->waiter)) {
-        response_error(x, 503, "out of memory");
+        live_refuse(x);
         return FLOW_DONE;
     }
     return FLOW_AGAIN;
@@ -133,7 +141,7 @@ static void stop_wait(void *self)
     struct wait *w = self;
     tap_wait_stop(&w->waiter);
     stream_unref(w->stream);
-    free(w);
+    hub_take_back(w->x->worker->hub, w, sizeof *w);
 }
 
 static const struct source_ops wait_ops = {
@@ -144,10 +152,10 @@ void live_wait(struct exchange *x, struct stream *s, uint64_t pos, uint64_t ms,
                               enum live_news news, uint64_t arg),
                uint64_t arg)
 {
-    struct wait *w = calloc(1, sizeof *w);
+    struct wait *w = hub_allot(x->worker->hub, sizeof *w);
     if (!w) {
         stream_unref(s);
-        response_error(x, 503, "out of memory");
+        live_refuse(x);
         return;
     }
     w->x = x;

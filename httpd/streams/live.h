@@ -6,6 +6,7 @@
  * Promise    a follower gets every byte from pos on in its form, or is told
  *            which it lost; it holds no request, no buffer and no timer while
  *            it waits.
+ * Refuses    a reader that the budget cannot take as a new one: 503.
  * Owns       live_follow() and live_wait() take over a reference to the stream.
  * Threads    the worker's. */
 #ifndef HTTPD_STREAMS_LIVE_H
@@ -42,6 +43,9 @@ void live_follow(struct exchange *x, struct stream *s,
  * (ws_reader.h), else it ends the connection. */
 void live_websocket(struct exchange *x, struct stream *s,
                     const struct live_request *want, bool may_publish);
+
+/* There is no memory for a reader: 503, and a line in the log. */
+void live_refuse(struct exchange *x);
 
 /* Has the kernel notice a peer that is gone, as the route says. */
 void live_watch_peer(struct exchange *x);

@@ -14,7 +14,6 @@
 #include "parser/number.h"
 #include "parser/query.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define WORD_BYTES_MAX 64u
@@ -123,7 +122,7 @@ static bool attach(struct exchange *x, struct many *m, struct str raw,
         return false;
     bool ok = position(x, s, begin, &pos);
     if (ok && !many_attach(m, s, pos)) {
-        response_error(x, 503, "out of memory");
+        live_refuse(x);
         ok = false;
     }
     if (ok)
@@ -222,9 +221,9 @@ bool many_handle(struct exchange *x)
         query_get(request_str(&x->req, x->req.query), STR("streams"));
     if (!list.at)
         return false;
-    struct many *m = calloc(1, sizeof *m);
+    struct many *m = hub_allot(x->worker->hub, sizeof *m);
     if (!m) {
-        response_error(x, 503, "out of memory");
+        live_refuse(x);
         return true;
     }
     m->outlet = exchange_outlet(x);

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void wake(struct tap_waiter *waiter)
 {
@@ -41,7 +40,7 @@ void many_free(struct many *m)
         detach(&m->streams[i]);
     if (m->websocket)
         websocket_fini(&m->ws);
-    free(m);
+    hub_take_back(m->outlet->worker->hub, m, sizeof *m);
 }
 
 static enum flow push(struct many *m, struct bytes *out, enum flow rendered)

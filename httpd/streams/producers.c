@@ -38,6 +38,21 @@ static struct producer *find_idle(const struct producers *p, uint64_t now_ms)
     return now_ms >= oldest->used_ms + PRODUCER_IDLE_MS ? oldest : NULL;
 }
 
+static bool charge(struct producers *p, size_t bytes)
+{
+    if (!budget_take(p->budget, BUDGET_STREAM, bytes))
+        return false;
+    p->charged += bytes;
+    return true;
+}
+
+static void discharge(struct producers *p, size_t bytes)
+{
+    assert(bytes <= p->charged);
+    p->charged -= bytes;
+    budget_give(p->budget, BUDGET_STREAM, bytes);
+}
+
 void producers_init(struct producers *p)
 {
     *p = (struct producers){0};
@@ -49,6 +64,7 @@ void producers_fini(struct producers *p)
         free(p->at[i].id);
     free(p->at);
     free(p->spare);
+    discharge(p, p->charged);
     *p = (struct producers){0};
 }
 
@@ -98,32 +114,53 @@ static bool make_room(struct producers *p)
         return true;
     size_t cap = p->cap > 0 ? 2 * p->cap : PRODUCERS_FIRST;
     cap = cap < PRODUCERS_MAX ? cap : PRODUCERS_MAX;
-    struct producer *at = realloc(p->at, cap * sizeof *at);
-    if (!at)
+    size_t more = (cap - p->cap) * sizeof *p->at;
+    if (!charge(p, more))
         return false;
+    struct producer *at = realloc(p->at, cap * sizeof *at);
+    if (!at) {
+        discharge(p, more);
+        return false;
+    }
     p->at = at;
     p->cap = cap;
     return true;
 }
 
+/* An id that was prepared for nothing is let go of first. */
+static bool make_spare(struct producers *p, struct str id)
+{
+    free(p->spare);
+    p->spare = NULL;
+    discharge(p, p->spare_bytes);
+    p->spare_bytes = 0;
+    if (!charge(p, id.len + 1))
+        return false;
+    p->spare = malloc(id.len + 1);
+    if (!p->spare) {
+        discharge(p, id.len + 1);
+        return false;
+    }
+    p->spare_bytes = id.len + 1;
+    memcpy(p->spare, id.at, id.len);
+    p->spare[id.len] = '\0';
+    return true;
+}
+
 enum append_result producers_prepare(struct producers *p,
                                      const struct producer_claim *claim,
-                                     uint64_t now_ms)
+                                     struct budget *budget, uint64_t now_ms)
 {
     assert(!p->closed);
+    assert(p->charged == 0 || p->budget == budget);
+    p->budget = budget;
     if (find(p, claim->id))
         return APPEND_DONE;
     if (claim->id.len > PRODUCER_ID_BYTES_MAX ||
         (p->n == PRODUCERS_MAX && !find_idle(p, now_ms)))
         return APPEND_PRODUCERS;
-    char *spare = realloc(p->spare, claim->id.len + 1);
-    if (!spare)
-        return APPEND_NO_MEMORY;
-    p->spare = spare;
-    memcpy(spare, claim->id.at, claim->id.len);
-    spare[claim->id.len] = '\0';
-    return p->n == PRODUCERS_MAX || make_room(p) ? APPEND_DONE
-                                                 : APPEND_NO_MEMORY;
+    bool room = p->n == PRODUCERS_MAX || make_room(p);
+    return room && make_spare(p, claim->id) ? APPEND_DONE : APPEND_NO_MEMORY;
 }
 
 /* Takes the spare id in. */
@@ -136,6 +173,7 @@ static struct producer *admit(struct producers *p, struct str id,
         new = find_idle(p, now_ms);
         assert(new);
         free(new->id);
+        discharge(p, new->id_len + 1u);
     } else {
         p->n++;
     }
@@ -144,6 +182,7 @@ static struct producer *admit(struct producers *p, struct str id,
     new->id_len = (uint32_t)id.len;
     new->hash = hash_of(id);
     p->spare = NULL;
+    p->spare_bytes = 0;
     return new;
 }
 

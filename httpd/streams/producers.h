@@ -8,13 +8,15 @@
  * Limits     PRODUCERS_MAX per stream; when there are so many, the one that was
  *            silent for longest yields, if for PRODUCER_IDLE_MS at least.
  *            PRODUCER_ID_BYTES_MAX an id; numbers up to PRODUCER_NUMBER_MAX.
- * Owns       copies of the ids.
+ * Owns       copies of the ids. They and the table are charged to the budget
+ *            as what a stream keeps: about 300 KiB at most.
  * Threads    the stream's lock is held.
  * Cost       a look at each producer's hash, 40 bytes apart.
  * Source     Durable Streams protocol, idempotent producers. */
 #ifndef HTTPD_STREAMS_PRODUCERS_H
 #define HTTPD_STREAMS_PRODUCERS_H
 
+#include "buffers/budget.h"
 #include "httpd/streams/stream_append.h"
 
 #define PRODUCERS_MAX         1024u
@@ -32,10 +34,13 @@ struct producer {
 };
 
 struct producers {
+    struct budget *budget; /* that charged is of; set when the first comes */
+    size_t charged;        /* bytes */
     struct producer *at;
     size_t n;
     size_t cap;
-    char *spare; /* an id that was prepared and not yet accepted */
+    char *spare;        /* an id that was prepared and not yet accepted */
+    size_t spare_bytes; /* charged for it */
     /* The claim that closed the stream: the same again is a duplicate. */
     bool closed;
     size_t closer; /* in at */
@@ -53,10 +58,11 @@ enum append_result producers_check(const struct producers *p,
                                    struct append_outcome *ret);
 
 /* Makes sure that accept cannot fail and remembers nothing yet: APPEND_DONE,
- * APPEND_PRODUCERS (too many, or the id is too long), APPEND_NO_MEMORY. */
+ * APPEND_PRODUCERS (too many, or the id is too long), APPEND_NO_MEMORY (also by
+ * the budget, which is always the same one; NULL: none). */
 enum append_result producers_prepare(struct producers *p,
                                      const struct producer_claim *claim,
-                                     uint64_t now_ms);
+                                     struct budget *budget, uint64_t now_ms);
 
 /* The append was made, for the claim that was prepared last; closing: it closed
  * the stream, after which nothing is accepted any more. */

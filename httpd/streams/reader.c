@@ -66,6 +66,16 @@ bool reader_init(struct reader *r, struct outlet *o, struct stream *s,
     return true;
 }
 
+static void drop_remnant(struct reader *r)
+{
+    if (!r->remnant)
+        return;
+    hub_discharge_view(hub_of(r), r->remnant_len);
+    free(r->remnant);
+    r->remnant = NULL;
+    r->remnant_len = 0;
+}
+
 void reader_fini(struct reader *r)
 {
     struct tap *t = r->tap;
@@ -74,7 +84,7 @@ void reader_fini(struct reader *r)
         view_remove_slot(r->view, r->slot);
     else
         unlink_from(r);
-    free(r->remnant);
+    drop_remnant(r);
     r->magic = 0;
     atomic_fetch_sub(&t->readers_n, 1);
     atomic_fetch_sub(&t->hub->readers_n, 1);
@@ -113,6 +123,23 @@ static void go_behind(struct reader *r, uint64_t view_pos)
     link_into(r, &r->tap->behind);
 }
 
+/* False: no memory. */
+static bool take_along(struct reader *r, uint64_t view_pos, size_t len)
+{
+    if (len == 0)
+        return true;
+    if (!hub_charge_view(hub_of(r), len))
+        return false;
+    r->remnant = malloc(len);
+    if (!r->remnant) {
+        hub_discharge_view(hub_of(r), len);
+        return false;
+    }
+    view_copy(r->view, view_pos, r->remnant, len);
+    r->remnant_len = (uint32_t)len;
+    return true;
+}
+
 bool reader_leave_view(struct reader *r)
 {
     struct frame frame;
@@ -122,13 +149,7 @@ bool reader_leave_view(struct reader *r)
     uint64_t view_pos =
         r->place == READER_TAIL ? r->view->slots[r->slot].pos : r->view_pos;
     view_locate(r->view, view_pos, &frame, &left);
-    if (left > 0) {
-        r->remnant = malloc(left);
-        if (r->remnant)
-            view_copy(r->view, view_pos, r->remnant, left);
-        r->remnant_len = r->remnant ? (uint32_t)left : 0;
-    }
-    bool whole = left == 0 || r->remnant;
+    bool whole = take_along(r, view_pos, left);
     go_behind(r, view_pos);
     if (!whole)
         reader_drop(r, "no memory for a frame under way");
@@ -212,9 +233,7 @@ static enum flow push_remnant(struct reader *r)
     if (write_queue_push(r->outlet->out, r->remnant, r->remnant_len) !=
         FLOW_DONE)
         return FLOW_FAILED;
-    free(r->remnant);
-    r->remnant = NULL;
-    r->remnant_len = 0;
+    drop_remnant(r);
     return FLOW_DONE;
 }
 

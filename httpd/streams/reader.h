@@ -13,7 +13,8 @@
  * Limits     what it holds beside the queue is what is left of one frame.
  * Owns       a tap's attention, and its outlet until it is stopped.
  * Threads    the worker's.
- * Cost       sizeof(struct reader). */
+ * Cost       sizeof(struct reader), which its owner has charged; what is left
+ *            of a frame is charged as what leaves. */
 #ifndef HTTPD_STREAMS_READER_H
 #define HTTPD_STREAMS_READER_H
 

@@ -189,7 +189,8 @@ static enum append_result reserve(struct stream *s, const struct append *a)
         return APPEND_NO_MEMORY;
     if (!a->producer.id.at)
         return APPEND_DONE;
-    return producers_prepare(&s->producers, &a->producer, a->now_ms);
+    return producers_prepare(&s->producers, &a->producer,
+                             a->pool ? a->pool->budget : NULL, a->now_ms);
 }
 
 static enum append_result append_locked(struct stream *s,

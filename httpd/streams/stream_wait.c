@@ -1,13 +1,11 @@
 #include "httpd/streams/stream_wait.h"
 
 #include "httpd/http/exchange.h"
-#include "httpd/http/response.h"
 #include "httpd/loop/timer.h"
 #include "httpd/loop/worker.h"
 #include "httpd/streams/hub.h"
+#include "httpd/streams/live.h"
 #include "httpd/streams/registry.h"
-
-#include <stdlib.h>
 
 struct stream_wait {
     struct timer timer;
@@ -43,7 +41,7 @@ static void stop(void *self)
 {
     struct stream_wait *w = self;
     timer_fini(&w->timer);
-    free(w);
+    hub_take_back(w->x->worker->hub, w, sizeof *w);
 }
 
 static const struct source_ops wait_ops = {
@@ -52,9 +50,9 @@ static const struct source_ops wait_ops = {
 void stream_wait(struct exchange *x, struct str name, uint64_t ms,
                  void (*then)(struct exchange *x, struct stream *s))
 {
-    struct stream_wait *w = calloc(1, sizeof *w);
+    struct stream_wait *w = hub_allot(x->worker->hub, sizeof *w);
     if (!w) {
-        response_error(x, 503, "out of memory");
+        live_refuse(x);
         return;
     }
     w->x = x;

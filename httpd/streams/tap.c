@@ -14,13 +14,25 @@ static struct tap **bucket_of(struct hub *h, const struct stream *s)
     return &h->buckets[stream_id(s) % HUB_BUCKETS];
 }
 
+/* A publisher that waits needs one, too, so it is no newcomer's. */
+static struct tap *tap_new(struct hub *h)
+{
+    struct budget_purse *purse = &h->worker->accepted;
+    if (!budget_purse_take(purse, sizeof(struct tap)))
+        return NULL;
+    struct tap *t = calloc(1, sizeof *t);
+    if (!t)
+        budget_purse_give(purse, sizeof *t);
+    return t;
+}
+
 struct tap *tap_of(struct hub *h, struct stream *s)
 {
     struct tap **bucket = bucket_of(h, s);
     for (struct tap *t = *bucket; t; t = t->next)
         if (t->stream == s)
             return t;
-    struct tap *t = calloc(1, sizeof *t);
+    struct tap *t = tap_new(h);
     if (!t)
         return NULL;
     t->stream = stream_ref(s);
@@ -37,6 +49,7 @@ struct tap *tap_of(struct hub *h, struct stream *s)
 static void free_tap(struct tap *t)
 {
     stream_unref(t->stream);
+    budget_purse_give(&t->hub->worker->accepted, sizeof *t);
     free(t);
 }
 

@@ -11,6 +11,7 @@
  * Limits     a turn sends to TAP_TURN_SENDS readers and renders
  *            VIEW_TURN_BYTES a view.
  * Owns       a reference to the stream; freed when nobody is left at it.
+ *            Itself is charged to the budget as what was accepted.
  * Threads    tap_news(): the worker's, and any that holds the stream's lock;
  *            the rest the worker's. */
 #ifndef HTTPD_STREAMS_TAP_H

@@ -20,13 +20,23 @@ static bool same_style(const struct render_style *a,
     return a->form == b->form && a->kind == b->kind && a->chunked == b->chunked;
 }
 
+static struct view *view_new(struct hub *h)
+{
+    if (!hub_charge_view(h, sizeof(struct view)))
+        return NULL;
+    struct view *v = calloc(1, sizeof *v);
+    if (!v)
+        hub_discharge_view(h, sizeof *v);
+    return v;
+}
+
 struct view *view_of(struct tap *t, const struct render_style *style)
 {
     struct stream_state now;
     for (struct view *v = t->views; v; v = v->next)
         if (same_style(&v->style, style) && !v->ended)
             return v;
-    struct view *v = calloc(1, sizeof *v);
+    struct view *v = view_new(t->hub);
     if (!v)
         return NULL;
     stream_look(t->stream, &now);
@@ -45,6 +55,7 @@ struct view *view_of(struct tap *t, const struct render_style *style)
 void view_free(struct view *v)
 {
     view_rest(v);
+    hub_discharge_view(hub_of(v), sizeof *v);
     free(v);
 }
 
@@ -52,6 +63,7 @@ void view_rest(struct view *v)
 {
     assert(view_idle(v));
     view_free_ring(v);
+    hub_discharge_view(hub_of(v), v->slots_cap * sizeof *v->slots);
     free(v->slots);
     v->slots = NULL;
     v->slots_cap = 0;
@@ -78,16 +90,26 @@ bool view_idle(const struct view *v)
     return v->slots_n == 0 && !v->blocked;
 }
 
+static bool grow_slots(struct view *v)
+{
+    size_t cap = v->slots_cap ? v->slots_cap * 2 : SLOTS_MIN;
+    size_t more = (cap - v->slots_cap) * sizeof *v->slots;
+    if (!hub_charge_view(hub_of(v), more))
+        return false;
+    struct slot *slots = realloc(v->slots, cap * sizeof *slots);
+    if (!slots) {
+        hub_discharge_view(hub_of(v), more);
+        return false;
+    }
+    v->slots = slots;
+    v->slots_cap = cap;
+    return true;
+}
+
 bool view_add_slot(struct view *v, struct reader *r)
 {
-    if (v->slots_n == v->slots_cap) {
-        size_t cap = v->slots_cap ? v->slots_cap * 2 : SLOTS_MIN;
-        struct slot *slots = realloc(v->slots, cap * sizeof *slots);
-        if (!slots)
-            return false;
-        v->slots = slots;
-        v->slots_cap = cap;
-    }
+    if (v->slots_n == v->slots_cap && !grow_slots(v))
+        return false;
     bool pass_is_over = v->cursor == v->slots_n;
     r->slot = v->slots_n;
     v->slots[v->slots_n++] = (struct slot){.reader = r, .pos = v->end};

@@ -15,7 +15,7 @@
  * Promise    a reader sees whole frames in order, wherever it joins and leaves.
  * Invariant  begin <= every reader's position <= end; end - begin <= cap.
  * Limits     view_bytes of ring, VIEW_FRAMES_MAX frames.
- * Owns       ring, frames, slots; the first two are charged to the budget as
+ * Owns       ring, frames, slots; they and itself are charged to the budget as
  *            what leaves.
  * Threads    the worker's.
  * Cost       a reader at the tail: one slot of 16 bytes and its struct; a

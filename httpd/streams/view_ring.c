@@ -19,18 +19,12 @@ size_t view_ring_max(uint64_t bytes)
 
 static bool charge(const struct view *v, size_t bytes)
 {
-    struct hub *h = v->tap->hub;
-    if (!budget_take(h->worker->budget, BUDGET_LEAVING, bytes))
-        return false;
-    atomic_fetch_add(&h->views_bytes, bytes);
-    return true;
+    return hub_charge_view(v->tap->hub, bytes);
 }
 
 static void give_back(const struct view *v, size_t bytes)
 {
-    struct hub *h = v->tap->hub;
-    budget_give(h->worker->budget, BUDGET_LEAVING, bytes);
-    atomic_fetch_sub(&h->views_bytes, bytes);
+    hub_discharge_view(v->tap->hub, bytes);
 }
 
 static struct frame *frame_at(const struct view *v, size_t i)

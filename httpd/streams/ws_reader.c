@@ -7,9 +7,9 @@
 #include "httpd/http/websocket_handshake.h"
 #include "httpd/loop/worker.h"
 #include "httpd/streams/answers.h"
+#include "httpd/streams/hub.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ERROR_BYTES_MAX (WS_REFUSAL_BYTES_MAX + 64u)
 
@@ -120,12 +120,13 @@ static void tick(void *self, uint64_t now_ms)
 static void stop(void *self)
 {
     struct ws_reader *w = self;
+    struct hub *h = w->reader.outlet->worker->hub;
     if (w->publisher)
         tap_wait_stop(&w->publisher->waiter);
     websocket_fini(&w->ws);
     reader_fini(&w->reader);
-    free(w->publisher);
-    free(w);
+    hub_take_back(h, w->publisher, sizeof *w->publisher);
+    hub_take_back(h, w, sizeof *w);
 }
 
 static const struct follower_ops ws_reader_ops = {
@@ -141,12 +142,13 @@ static struct ws_reader *ws_reader_new(struct exchange *x, struct stream *s,
                                        const struct live_request *want,
                                        bool may_publish)
 {
+    struct hub *h = x->worker->hub;
     struct outlet *o = exchange_outlet(x);
-    struct ws_reader *w = calloc(1, sizeof *w);
-    struct ws_publisher *p = may_publish ? calloc(1, sizeof *p) : NULL;
+    struct ws_reader *w = hub_allot(h, sizeof *w);
+    struct ws_publisher *p = may_publish ? hub_allot(h, sizeof *p) : NULL;
     if (!w || (may_publish && !p) || !reader_init(&w->reader, o, s, want)) {
-        free(w);
-        free(p);
+        hub_take_back(h, w, sizeof *w);
+        hub_take_back(h, p, sizeof *p);
         return NULL;
     }
     websocket_init(&w->ws, x->route->config->append_bytes_max,
@@ -175,7 +177,7 @@ void live_websocket(struct exchange *x, struct stream *s,
     struct ws_reader *w = ws_reader_new(x, s, &mine, may_publish);
     stream_unref(s);
     if (!w) {
-        response_error(x, 503, "out of memory");
+        live_refuse(x);
         return;
     }
     live_watch_peer(x);

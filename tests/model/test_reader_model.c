@@ -72,8 +72,10 @@ static void shorten_a_remnant(struct trial *t)
 {
     for (size_t i = 0; i < t->fans_n; i++) {
         struct reader *r = &t->fans[i].p->reader;
-        if (t->fans[i].p->follows && r->remnant_len > 1)
+        if (t->fans[i].p->follows && r->remnant_len > 1) {
             r->remnant_len--;
+            hub_discharge_view(t->a.worker.hub, 1);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ void audience_init(struct audience *a, uint64_t view_bytes)
     w->ready_tail = &w->ready_head;
     w->now_ms = BEGIN_MS;
     w->id = 1; /* the first one's hub sweeps the registry */
+    budget_purse_init(&w->accepted, &a->budget, BUDGET_ACCEPTED);
     block_pool_init(&w->pool, &pool);
     w->base = event_base_new();
     assert_non_null(w->base);
@@ -63,6 +64,7 @@ void audience_fini(struct audience *a)
     block_pool_check(&w->pool);
     block_pool_fini(&w->pool);
     assert_int_equal(w->pool.faults, 0);
+    budget_purse_fini(&w->accepted);
     assert_int_equal(a->budget.used, 0);
 }
 

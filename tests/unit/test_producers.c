@@ -31,7 +31,7 @@ static enum append_result append_at(struct producers *p, const char *id,
     struct producer_claim c = claim(id, epoch, seq);
     enum append_result r = check(p, id, epoch, seq, &out);
     if (r == APPEND_DONE)
-        r = producers_prepare(p, &c, ms);
+        r = producers_prepare(p, &c, NULL, ms);
     if (r == APPEND_DONE)
         producers_accept(p, &c, false, ms);
     return r;
@@ -152,8 +152,8 @@ static void append_that_fails_moves_nothing(void **state)
     struct producer_claim first = claim("a", 0, 0);
     struct producer_claim other = claim("longer", 3, 0);
     producers_init(&p);
-    assert_int_equal(producers_prepare(&p, &first, 1), APPEND_DONE);
-    assert_int_equal(producers_prepare(&p, &other, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &first, NULL, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &other, NULL, 1), APPEND_DONE);
     assert_int_equal(p.n, 0);
     assert_int_equal(check(&p, "a", 0, 1, &out), APPEND_SEQ_GAP);
     producers_accept(&p, &other, false, 1);
@@ -245,13 +245,103 @@ static void only_the_claim_that_closed_is_known_as_closer(void **state)
     assert_int_equal(append(&p, "b", 2, 1), APPEND_DONE);
     assert_int_equal(append(&p, "a", 2, 0), APPEND_DONE);
     assert_false(producers_closed_by(&p, &before));
-    assert_int_equal(producers_prepare(&p, &last, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &last, NULL, 1), APPEND_DONE);
     producers_accept(&p, &last, true, 1);
     assert_true(producers_closed_by(&p, &last));
     assert_false(producers_closed_by(&p, &before));
     assert_false(producers_closed_by(&p, &epoch));
     assert_false(producers_closed_by(&p, &other));
     producers_fini(&p);
+}
+
+/* What the table and the ids take, as it is charged. */
+static uint64_t held(const struct producers *p)
+{
+    uint64_t sum = p->cap * sizeof *p->at + p->spare_bytes;
+    for (size_t i = 0; i < p->n; i++)
+        sum += p->at[i].id_len + 1;
+    return sum;
+}
+
+static enum append_result append_of(struct producers *p, struct budget *budget,
+                                    const char *id, uint64_t ms)
+{
+    struct producer_claim c = claim(id, 0, 0);
+    enum append_result r = producers_prepare(p, &c, budget, ms);
+    assert_int_equal(budget->used_by[BUDGET_STREAM], held(p));
+    if (r == APPEND_DONE)
+        producers_accept(p, &c, false, ms);
+    assert_int_equal(budget->used, held(p));
+    return r;
+}
+
+static void each_is_charged_and_given_back(void **state)
+{
+    (void)state;
+    struct producers p;
+    struct budget budget;
+    char id[PRODUCER_ID_BYTES_MAX + 1];
+    budget_init(&budget, 1u << 20);
+    producers_init(&p);
+    for (unsigned i = 0; i < PRODUCERS_MAX; i++) {
+        snprintf(id, sizeof id, "%0*u", (int)(1 + i % PRODUCER_ID_BYTES_MAX),
+                 100000 + i);
+        assert_int_equal(append_of(&p, &budget, id, 1), APPEND_DONE);
+    }
+    /* One yields, and its bytes with it. */
+    memset(id, 'x', sizeof id - 1);
+    id[sizeof id - 1] = '\0';
+    assert_int_equal(append_of(&p, &budget, id, 1 + PRODUCER_IDLE_MS),
+                     APPEND_DONE);
+    producers_fini(&p);
+    assert_int_equal(budget.used, 0);
+}
+
+static void one_that_was_prepared_for_nothing_is_charged_once(void **state)
+{
+    (void)state;
+    struct producers p;
+    struct budget budget;
+    struct producer_claim first = claim("a", 0, 0);
+    struct producer_claim other = claim("longer", 0, 0);
+    budget_init(&budget, 1u << 20);
+    producers_init(&p);
+    assert_int_equal(producers_prepare(&p, &first, &budget, 1), APPEND_DONE);
+    assert_int_equal(producers_prepare(&p, &other, &budget, 1), APPEND_DONE);
+    assert_int_equal(budget.used, held(&p));
+    assert_int_equal(p.spare_bytes, sizeof "longer");
+    producers_fini(&p);
+    assert_int_equal(budget.used, 0);
+}
+
+/* Neither the table nor the id; who is known goes on. */
+static void short_memory_refuses_new_ones_only(void **state)
+{
+    (void)state;
+    struct producers p;
+    struct budget budget;
+    struct producer_claim again = claim("0", 0, 1);
+    char id[2] = "0";
+    budget_init(&budget, 1u << 20);
+    producers_init(&p);
+    for (; id[0] < '4'; id[0]++)
+        assert_int_equal(append_of(&p, &budget, id, 1), APPEND_DONE);
+    uint64_t free_bytes = budget_limit_of(&budget, BUDGET_STREAM) - budget.used;
+    size_t growth = p.cap * sizeof *p.at;
+    assert_int_equal(p.n, p.cap);
+    assert_true(
+        budget_take(&budget, BUDGET_LEAVING, (size_t)free_bytes - growth + 1));
+    struct producer_claim new = claim("new", 0, 0);
+    assert_int_equal(producers_prepare(&p, &new, &budget, 1), APPEND_NO_MEMORY);
+    budget_give(&budget, BUDGET_LEAVING, 2);
+    assert_int_equal(producers_prepare(&p, &new, &budget, 1), APPEND_NO_MEMORY);
+    assert_int_equal(p.n, 4);
+    assert_int_equal(budget.used_by[BUDGET_STREAM], held(&p));
+    assert_int_equal(producers_prepare(&p, &again, &budget, 1), APPEND_DONE);
+    budget_give(&budget, BUDGET_LEAVING, sizeof "new");
+    assert_int_equal(producers_prepare(&p, &new, &budget, 1), APPEND_DONE);
+    producers_fini(&p);
+    assert_int_equal(budget.used, budget.used_by[BUDGET_LEAVING]);
 }
 
 int main(void)
@@ -270,6 +360,9 @@ int main(void)
         cmocka_unit_test(too_many_are_refused_while_all_are_in_use),
         cmocka_unit_test(longest_silent_one_yields_after_a_week),
         cmocka_unit_test(only_the_claim_that_closed_is_known_as_closer),
+        cmocka_unit_test(each_is_charged_and_given_back),
+        cmocka_unit_test(one_that_was_prepared_for_nothing_is_charged_once),
+        cmocka_unit_test(short_memory_refuses_new_ones_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -277,6 +277,29 @@ static void refused_append_moves_no_sequence(void **state)
     assert_span(p, 0, 2);
 }
 
+/* There is room for the message, and none for a producer more. */
+static void producer_that_memory_is_short_for_appends_nothing(void **state)
+{
+    struct place *p = *state;
+    struct str message = STR("x");
+    struct append a = {
+        .messages = &message, .messages_n = 1, .producer = {STR("p"), 0, 0}};
+    struct append other = a;
+    other.producer.id = STR("other");
+    make_of(p, POLICY_DROP_OLDEST, 10);
+    assert_int_equal(append_as(p, p->s, &a), APPEND_DONE);
+    size_t n =
+        (size_t)(budget_limit_of(&p->budget, BUDGET_STREAM) - p->budget.used);
+    assert_true(budget_take(&p->budget, BUDGET_LEAVING, n));
+    assert_int_equal(append_as(p, p->s, &other), APPEND_NO_MEMORY);
+    assert_span(p, 0, 1);
+    a.producer.seq = 1;
+    assert_int_equal(append_as(p, p->s, &a), APPEND_DONE);
+    budget_give(&p->budget, BUDGET_LEAVING, n);
+    assert_int_equal(append_as(p, p->s, &other), APPEND_DONE);
+    assert_span(p, 0, 3);
+}
+
 static void stream_seq_grows_by_bytes(void **state)
 {
     struct place *p = *state;
@@ -368,6 +391,7 @@ int main(void)
         TEST(messages_released_make_room_for_messages),
         TEST(checks_come_in_their_order),
         TEST(refused_append_moves_no_sequence),
+        TEST(producer_that_memory_is_short_for_appends_nothing),
         TEST(stream_seq_grows_by_bytes),
         TEST(stream_is_closed_once_and_told),
         TEST(json_messages_end_with_a_line_feed),
