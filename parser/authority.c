@@ -73,3 +73,29 @@ bool authority_is_valid_with_port(struct str authority)
     struct str rest = str_skip(authority, n);
     return n > 0 && ascii_take(&rest, ':') && is_port(rest);
 }
+
+static bool is_localhost(struct str host)
+{
+    struct str name = STR("localhost");
+    if (host.len < name.len)
+        return false;
+    struct str end = str_skip(host, host.len - name.len);
+    return ascii_equal(end, name) && (end.at == host.at || end.at[-1] == '.');
+}
+
+bool authority_is_loopback(struct str authority)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in_addr address;
+    if (!authority_is_valid(authority))
+        return false;
+    struct str host = {authority.at, host_len(authority)};
+    if (str_equal(host, STR("[::1]")) || is_localhost(host))
+        return true;
+    if (host.len >= sizeof text)
+        return false;
+    memcpy(text, host.at, host.len);
+    text[host.len] = '\0';
+    return inet_pton(AF_INET, text, &address) == 1 &&
+           ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+}

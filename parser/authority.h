@@ -17,4 +17,8 @@ bool authority_is_valid(struct str authority);
 /* The same, and the port is there: what CONNECT asks for. */
 bool authority_is_valid_with_port(struct str authority);
 
+/* Whether it names this machine: localhost or a name below it, an address of
+ * 127.0.0.0/8, [::1]. RFC 6761 section 6.3 */
+bool authority_is_loopback(struct str authority);
+
 #endif

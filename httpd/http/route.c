@@ -87,6 +87,26 @@ static bool prepare(struct route *r, const struct route_config *config,
     return open_folder(r, ret_error, error_cap);
 }
 
+/* All mounts serve the same streams, and the one without tokens anybody here.
+ */
+static void warn_of_open_streams(const struct route_table *t)
+{
+    const struct route *open = NULL;
+    bool guarded = false;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct route *r = &t->routes[i];
+        bool streams = r->config->streams[0] != '\0';
+        guarded = guarded || (streams && r->tokens);
+        if (streams && !r->tokens)
+            open = r;
+    }
+    if (guarded && open)
+        log_line(LOG_WARN,
+                 "route \"%s\": has no tokens, so that anybody on this machine "
+                 "may do there what the tokens of other routes forbid",
+                 open->config->prefix);
+}
+
 bool route_table_init(struct route_table *t, const struct config *config,
                       char *ret_error, size_t error_cap)
 {
@@ -103,6 +123,7 @@ bool route_table_init(struct route_table *t, const struct config *config,
             return false;
         }
     }
+    warn_of_open_streams(t);
     qsort(t->routes, t->n, sizeof *t->routes, longest_first);
     for (size_t i = 0; i < t->n; i++)
         t->routes[i].id = (unsigned)i;

@@ -167,6 +167,33 @@ static void put_field(struct bytes *out, struct str field)
     }
 }
 
+/* The length of what stands before the value of a token, or of all. */
+static size_t before_token(struct str text)
+{
+    static const char name[] = "access_token=";
+    size_t n = sizeof name - 1;
+    const char *at = text.len > 0 ? memmem(text.at, text.len, name, n) : NULL;
+    return at ? (size_t)(at - text.at) + n : text.len;
+}
+
+/* A token in a query is for nobody's eyes. */
+static void put_target(struct bytes *out, struct str target)
+{
+    if (target.len > FIELD_BYTES_MAX)
+        target.len = FIELD_BYTES_MAX;
+    do {
+        size_t n = before_token(target);
+        put_field(out, (struct str){target.at, n});
+        target = str_skip(target, n);
+        const char *end =
+            target.len > 0 ? memchr(target.at, '&', target.len) : NULL;
+        size_t hidden = end ? (size_t)(end - target.at) : target.len;
+        if (hidden > 0)
+            (void)bytes_append(out, "*", 1);
+        target = str_skip(target, hidden);
+    } while (target.len > 0);
+}
+
 static void put_line(struct bytes *out, const struct access_entry *e)
 {
     char when[32];
@@ -175,10 +202,10 @@ static void put_line(struct bytes *out, const struct access_entry *e)
     gmtime_r(&seconds, &tm);
     strftime(when, sizeof when, "%d/%b/%Y:%H:%M:%S +0000", &tm);
     (void)bytes_printf(out, "%s - - [%s] \"%s ", e->peer, when, e->method);
-    put_field(out, e->target);
+    put_target(out, e->target);
     (void)bytes_printf(out, " HTTP/1.%d\" %d %llu \"", e->minor, e->status,
                        (unsigned long long)e->body_bytes);
-    put_field(out, e->referer);
+    put_target(out, e->referer);
     (void)bytes_append(out, "\" \"", 3);
     put_field(out, e->user_agent);
     (void)bytes_printf(out, "\" %llu.%03llu\n",

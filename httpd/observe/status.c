@@ -1,6 +1,7 @@
 #include "httpd/observe/status.h"
 
 #include "httpd/http/exchange.h"
+#include "httpd/http/own_machine.h"
 #include "httpd/http/response.h"
 #include "httpd/http/route.h"
 #include "httpd/loop/worker.h"
@@ -140,30 +141,6 @@ static void show(struct exchange *x, const struct status_view *v)
         refuse_name(x, v);
 }
 
-/* By its names and numbers, with or without a port. */
-static bool names_loopback(struct str host)
-{
-    if (str_starts(host, STR("[::1]")))
-        return host.len == 5 || host.at[5] == ':';
-    size_t len = 0;
-    while (len < host.len && host.at[len] != ':')
-        len++;
-    if (len == 9 && strncasecmp(host.at, "localhost", 9) == 0)
-        return true;
-    for (size_t i = 0; i < len; i++) {
-        if (host.at[i] != '.' && (host.at[i] < '0' || host.at[i] > '9'))
-            return false;
-    }
-    return str_starts(host, STR("127."));
-}
-
-static bool may_tune(const struct exchange *x)
-{
-    struct str host = request_str(&x->req, x->req.authority);
-    return x->carrier_ops->from_loopback && x->carrier_ops->from_loopback(x) &&
-           (host.len == 0 || names_loopback(host));
-}
-
 static void switch_advisor(struct exchange *x, const struct status_view *v)
 {
     char text[VALUE_BYTES] = "";
@@ -225,10 +202,10 @@ static void set_bound(struct exchange *x, const struct status_view *v)
 
 static void tune(struct exchange *x, const struct status_view *v)
 {
-    if (!may_tune(x))
+    if (!own_machine(x))
         response_error(x, 403,
                        "only a client on the server's own machine may "
-                       "change bounds, by a name like 127.0.0.1");
+                       "change bounds, " OWN_MACHINE_ADVICE);
     else if (v->name.len == 0)
         response_error(x, 400, "name what to change, like memory?bound=2g");
     else if (str_equal(v->name, STR("advisor")))

@@ -3,6 +3,7 @@
 #include "httpd/config/config.h"
 #include "httpd/guard/tokens.h"
 #include "httpd/http/exchange.h"
+#include "httpd/http/own_machine.h"
 #include "httpd/http/response.h"
 #include "httpd/http/route.h"
 #include "httpd/streams/producers.h"
@@ -56,11 +57,11 @@ bool request_allowed_at(struct exchange *x, const struct route *route,
     struct token_offer offer = {
         .authorization = request_header(&x->req, HEADER_AUTHORIZATION)};
     if (!route->tokens) {
-        if (x->carrier_ops->from_loopback(x))
+        if (own_machine(x))
             return true;
         response_error(x, 403,
-                       "streams are for this machine only, until the "
-                       "route has tokens = \"FILE\"");
+                       "streams are for this machine only, " OWN_MACHINE_ADVICE
+                       ", until the route has tokens = \"FILE\"");
         return false;
     }
     if (!request_param(x, STR("access_token"), token, sizeof token,
