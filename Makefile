@@ -268,7 +268,7 @@ fuzz-programs: $(call bins,$(FUZZ_SRC))
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
 	@echo "  LINK $@"
 	@$(CC) $< -o $@ -fsanitize=fuzzer,address,undefined -pthread $(LDFLAGS) \
-	 $(BUILD)/libparser.a $(BUILD)/libbuffers.a $(PKG_LIBS)
+	 -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
 
 # Bench.
 
