@@ -5,8 +5,9 @@
 #include "parser/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
-#define MESSAGES_MAX 65536u /* that the model remembers: as long as an input   \
-                             */
+#define MESSAGES_MAX                                                           \
+    65536u /* that the model remembers: as long as an input                    \
+            */
 
 struct model {
     struct str text;
