@@ -37,7 +37,8 @@ static const char *const patterns[FORMS] = {
 static char *string_of(struct str text)
 {
     char *copy = malloc(text.len + 1);
-    check(copy != NULL, "memory");
+    if (!copy)
+        abort();
     if (text.len > 0)
         memcpy(copy, text.at, text.len);
     copy[text.len] = '\0';
