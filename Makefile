@@ -269,7 +269,7 @@ fuzz-programs: $(call bins,$(FUZZ_SRC))
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
 	@echo "  LINK $@"
 	@$(CC) $< -o $@ -fsanitize=fuzzer,address,undefined -pthread $(LDFLAGS) \
-	 $(BUILD)/libparser.a $(BUILD)/libbuffers.a $(PKG_LIBS)
+	 -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
 
 # Bench.
 
@@ -402,7 +402,7 @@ help:
 	@echo "make test       install what is missing, build, run every test"
 	@echo "make check      the same without looking for packages; T=text picks"
 	@echo "make asan       all tests with the address sanitizer (ubsan, tsan)"
-	@echo "make fuzz       fuzz the parsers for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make fuzz       fuzz what reads from the network for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make lint       layout, layers, sizes, two compilers, two checkers"
 	@echo "make bench      the scorecard against other servers"
 	@echo "make deps       install what all of the above need"

@@ -36,10 +36,11 @@ static inline bool str_starts(struct str s, struct str prefix)
            (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0);
 }
 
-/* s without its first n bytes; n is at most s.len. */
+/* s without its first n bytes; n is at most s.len. To C, even NULL + 0 is
+ * undefined. */
 static inline struct str str_skip(struct str s, size_t n)
 {
-    return (struct str){s.at + n, s.len - n};
+    return (struct str){n > 0 ? s.at + n : s.at, s.len - n};
 }
 
 #endif

@@ -102,6 +102,9 @@ static enum json_result step(struct shape *s, struct str text)
     case '"':
         used = string_bytes(str_skip(text, s->pos));
         break;
+    case '\v': /* white space to libyajl */
+    case '\f':
+        return JSON_MALFORMED;
     default:
         break;
     }

@@ -32,48 +32,6 @@ struct str media_type_essence(struct str field)
     return essence;
 }
 
-static bool is_text_byte(char c)
-{
-    return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
-}
-
-/* Takes what stands between quotes, with the second one. */
-static bool take_quoted(struct str *rest)
-{
-    while (rest->len > 0 && is_text_byte(rest->at[0])) {
-        if (ascii_take(rest, '"'))
-            return true;
-        bool escape = ascii_take(rest, '\\');
-        if (escape && (rest->len == 0 || !is_text_byte(rest->at[0])))
-            return false;
-        *rest = str_skip(*rest, 1);
-    }
-    return false;
-}
-
-static bool take_parameter(struct str *rest)
-{
-    if (take_token(rest).len == 0 || !ascii_take(rest, '='))
-        return false;
-    return ascii_take(rest, '"') ? take_quoted(rest) : take_token(rest).len > 0;
-}
-
-bool media_type_valid(struct str field)
-{
-    struct str rest = ascii_trim_ows_end(ascii_skip_ows(field));
-    if (take_essence(&rest).len == 0)
-        return false;
-    rest = ascii_skip_ows(rest);
-    while (ascii_take(&rest, ';')) {
-        rest = ascii_skip_ows(rest);
-        bool none = rest.len == 0 || rest.at[0] == ';';
-        if (!none && !take_parameter(&rest))
-            return false;
-        rest = ascii_skip_ows(rest);
-    }
-    return rest.len == 0;
-}
-
 bool media_type_is(struct str field, struct str essence)
 {
     struct str begin = ascii_skip_ows(field);

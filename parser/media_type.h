@@ -18,9 +18,6 @@
 /* "type/subtype" as it stands in the field; empty when malformed. */
 struct str media_type_essence(struct str field);
 
-/* Whether the whole field, parameters too, is what the grammar allows. */
-bool media_type_valid(struct str field);
-
 bool media_type_same(struct str a, struct str b);
 
 /* Whether the field names that essence: STR("application/json"). */

@@ -1,5 +1,7 @@
 #include "httpd/observe/log.h"
 
+#include "parser/rfc3339.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -18,14 +20,12 @@ static const char *const names[] = {
 static size_t write_head(enum log_level level, char *line, size_t cap)
 {
     struct timespec now;
-    struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t len = strftime(line, cap, "%Y-%m-%dT%H:%M:%S", &utc);
-    int more = snprintf(line + len, cap - len, ".%03dZ %s ",
-                        (int)(now.tv_nsec / 1000000), names[level]);
+    rfc3339_write(line, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    int more = snprintf(line + RFC3339_BYTES, cap - RFC3339_BYTES, " %s ",
+                        names[level]);
     assert(more > 0);
-    return len + (size_t)more;
+    return RFC3339_BYTES + (size_t)more;
 }
 
 /* Only the bytes that a terminal would obey: UTF-8 passes. */

@@ -5,6 +5,7 @@
 #include "parser/number.h"
 #include "parser/stream_offset.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -154,6 +155,31 @@ static void answer_appended(struct exchange *x, const struct append *a,
     response_send_empty(x);
 }
 
+/* Says in a line what is wrong with an append that tells nothing else. */
+static void answer_refused(struct exchange *x, enum append_result r)
+{
+    static const struct {
+        int status;
+        const char *why; /* NULL: not in this table */
+    } refusals[] = {
+        [APPEND_GONE] = {404, "the stream was deleted"},
+        [APPEND_BAD_EPOCH] = {400, "a new Producer-Epoch begins with "
+                                   "Producer-Seq 0"},
+        [APPEND_SEQ_ORDER] = {409, "Stream-Seq must be greater, byte by byte, "
+                                   "than that of the last append"},
+        [APPEND_FULL] = {503, "the stream is full and its readers do not get "
+                              "on; this append was not made"},
+        [APPEND_REFUSED] = {503,
+                            "the stream is full; this append was not made"},
+        [APPEND_NO_MEMORY] = {503, "short of memory; this append was not made"},
+        [APPEND_PRODUCERS] = {503, "the stream has too many producers; nothing "
+                                   "was appended"},
+    };
+    assert((size_t)r < sizeof refusals / sizeof refusals[0]);
+    assert(refusals[r].why);
+    response_error(x, refusals[r].status, "%s", refusals[r].why);
+}
+
 void answer_append(struct exchange *x, struct stream *s, const struct append *a,
                    enum append_result r, const struct append_outcome *outcome)
 {
@@ -172,22 +198,9 @@ void answer_append(struct exchange *x, struct stream *s, const struct append *a,
     case APPEND_SEQ_GAP:
         answer_seq_gap(x, a, outcome);
         return;
-    case APPEND_GONE:
-        response_error(x, 404, "the stream was deleted");
-        return;
     case APPEND_TYPE:
         response_error(x, 409, "the stream is of type %.*s; append that",
                        (int)type.len, type.at);
-        return;
-    case APPEND_BAD_EPOCH:
-        response_error(x, 400,
-                       "a new Producer-Epoch begins with Producer-Seq "
-                       "0");
-        return;
-    case APPEND_SEQ_ORDER:
-        response_error(x, 409,
-                       "Stream-Seq must be greater, byte by byte, than "
-                       "that of the last append");
         return;
     case APPEND_TOO_LARGE:
         response_error(x, 413,
@@ -195,21 +208,14 @@ void answer_append(struct exchange *x, struct stream *s, const struct append *a,
                        "(%" PRIu64 " bytes); nothing was appended",
                        stream_bounds(s)->bytes_max);
         return;
+    case APPEND_GONE:
+    case APPEND_BAD_EPOCH:
+    case APPEND_SEQ_ORDER:
     case APPEND_FULL:
-        response_error(x, 503,
-                       "the stream is full and its readers do not get "
-                       "on; this append was not made");
-        return;
     case APPEND_REFUSED:
-        response_error(x, 503, "the stream is full; this append was not made");
-        return;
     case APPEND_NO_MEMORY:
-        response_error(x, 503, "short of memory; this append was not made");
-        return;
     case APPEND_PRODUCERS:
-        response_error(x, 503,
-                       "the stream has too many producers; nothing was "
-                       "appended");
+        answer_refused(x, r);
         return;
     }
 }

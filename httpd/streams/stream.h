@@ -211,7 +211,6 @@ void stream_tap_floor(struct stream *s, struct tap *t, uint64_t pos);
 
 const char *stream_policy_name(enum stream_policy p);
 bool stream_policy_read(struct str text, enum stream_policy *ret);
-const char *slow_reader_name(enum slow_reader s);
 bool slow_reader_read(struct str text, enum slow_reader *ret);
 
 #endif

@@ -40,12 +40,6 @@ bool stream_policy_read(struct str text, enum stream_policy *ret)
     return true;
 }
 
-const char *slow_reader_name(enum slow_reader s)
-{
-    assert(s < COUNT_OF(slow_readers));
-    return slow_readers[s];
-}
-
 bool slow_reader_read(struct str text, enum slow_reader *ret)
 {
     size_t i = find(slow_readers, COUNT_OF(slow_readers), text);

@@ -4,13 +4,9 @@
  * is decoded a second time by a naive model. */
 #include "parser/request.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #define TEXT_BYTES_MAX 67108864u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct request_limits limits = {
     .head_bytes_max = 2048,
@@ -19,35 +15,12 @@ static const struct request_limits limits = {
     .trailer_bytes_max = 256,
 };
 
-static void check(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
-
-enum cutting { WHOLE, BYTEWISE, RANDOM };
-
 struct reader {
     struct request req;
-    struct str rest; /* of the input */
+    struct cut_input in;
     struct bytes text;
     struct bytes body; /* of the current message */
-    enum cutting cutting;
-    uint32_t seed;
 };
-
-static size_t piece_len(struct reader *r)
-{
-    if (r->cutting == WHOLE || r->rest.len == 0)
-        return r->rest.len;
-    if (r->cutting == BYTEWISE)
-        return 1;
-    r->seed = r->seed * 1664525u + 1013904223u;
-    size_t n = (r->seed >> 16) % ((r->seed & 0x100) ? 7 : 97) + 1;
-    return n < r->rest.len ? n : r->rest.len;
-}
 
 static void print(struct bytes *text, struct str s)
 {
@@ -155,10 +128,11 @@ static void describe(struct reader *r, enum flow flow)
     print(&r->text, bytes_view(&r->body));
     if (flow != FLOW_END)
         return;
-    bytes_printf(&r->text, " rest %zu %s %d %d %d %d %d %ju %d %d", r->rest.len,
-                 method_name(req->method), (int)req->form, req->minor,
-                 req->keep_alive, req->expect_continue, req->chunked,
-                 (uintmax_t)req->length, req->headers_n, req->trailers_n);
+    bytes_printf(&r->text, " rest %zu %s %d %d %d %d %d %ju %d %d",
+                 r->in.rest.len, method_name(req->method), (int)req->form,
+                 req->minor, req->keep_alive, req->expect_continue,
+                 req->chunked, (uintmax_t)req->length, req->headers_n,
+                 req->trailers_n);
     print(&r->text, request_str(req, req->target));
     print(&r->text, request_str(req, req->path));
     print(&r->text, request_str(req, req->query));
@@ -173,12 +147,10 @@ static void describe(struct reader *r, enum flow flow)
 /* One call with memory of exactly the piece's size. */
 static enum flow feed(struct reader *r, bool in_body)
 {
-    size_t n = piece_len(r);
+    size_t n = cut_len(&r->in);
     size_t used;
     struct str payload = {NULL, 0};
-    char *piece = malloc(n ? n : 1);
-    check(piece != NULL, "memory");
-    memcpy(piece, r->rest.at, n);
+    char *piece = exact_copy((struct str){r->in.rest.at, n});
     enum flow flow = in_body
                          ? request_feed_body(&r->req, piece, n, &used, &payload)
                          : request_feed_head(&r->req, piece, n, &used);
@@ -191,7 +163,7 @@ static enum flow feed(struct reader *r, bool in_body)
               (payload.at >= piece && payload.at + payload.len <= piece + used),
           "payload is a view");
     check(bytes_append_str(&r->body, payload) == FLOW_DONE, "room for body");
-    r->rest = str_skip(r->rest, used);
+    r->in.rest = str_skip(r->in.rest, used);
     free(piece);
     return flow;
 }
@@ -199,7 +171,7 @@ static enum flow feed(struct reader *r, bool in_body)
 static enum flow read_head(struct reader *r)
 {
     enum flow flow = FLOW_AGAIN;
-    while (flow == FLOW_AGAIN && r->rest.len > 0)
+    while (flow == FLOW_AGAIN && r->in.rest.len > 0)
         flow = feed(r, false);
     if (flow == FLOW_DONE)
         check_head(&r->req);
@@ -209,9 +181,9 @@ static enum flow read_head(struct reader *r)
 static enum flow read_body(struct reader *r)
 {
     enum flow flow = FLOW_AGAIN;
-    struct str wire = r->rest;
+    struct str wire = r->in.rest;
     while ((flow == FLOW_AGAIN || flow == FLOW_DONE) &&
-           (r->rest.len > 0 || r->req.body_done)) {
+           (r->in.rest.len > 0 || r->req.body_done)) {
         uint64_t left = request_body_left(&r->req);
         size_t before = r->body.len;
         flow = feed(r, true);
@@ -222,7 +194,7 @@ static enum flow read_body(struct reader *r)
     check(r->req.body_bytes == r->body.len, "body_bytes");
     check((flow == FLOW_END) == r->req.body_done, "END is body_done");
     if (r->req.chunked && flow == FLOW_END) {
-        wire.len -= r->rest.len;
+        wire.len -= r->in.rest.len;
         check_chunks(wire, bytes_view(&r->body));
     }
     return flow;
@@ -230,15 +202,14 @@ static enum flow read_body(struct reader *r)
 
 static void read_all(struct reader *r, struct str input, enum cutting cutting)
 {
-    *r = (struct reader){.rest = input, .cutting = cutting};
-    for (size_t i = 0; i < input.len; i++)
-        r->seed = (r->seed ^ (unsigned char)input.at[i]) * 16777619u;
+    *r = (struct reader){0};
+    cut_init(&r->in, input, cutting);
     check(request_init(&r->req, &limits), "memory");
     bytes_init(&r->text, TEXT_BYTES_MAX);
     bytes_init(&r->body, TEXT_BYTES_MAX);
 
     enum flow flow = FLOW_END;
-    while (flow == FLOW_END && r->rest.len > 0) {
+    while (flow == FLOW_END && r->in.rest.len > 0) {
         request_reset(&r->req);
         bytes_reset(&r->body);
         flow = read_head(r);

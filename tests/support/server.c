@@ -224,6 +224,18 @@ void server_fini(struct server *s)
     assert_int_equal(code, 0);
 }
 
+int server_set_up(void **state)
+{
+    server_init(*state);
+    return 0;
+}
+
+int server_tear_down(void **state)
+{
+    server_fini(*state);
+    return 0;
+}
+
 uint64_t server_memory(const struct server *s)
 {
     char line[PROC_LINE_BYTES];

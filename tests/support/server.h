@@ -46,6 +46,13 @@ int server_wait(struct server *s, unsigned ms);
 /* Ends the program, which must exit with 0, and removes the folder. */
 void server_fini(struct server *s);
 
+/* For tests that have a new one each; what starts it is their own matter. */
+#define SERVER_TEST(name, server)                                              \
+    cmocka_unit_test_prestate_setup_teardown(name, server_set_up,              \
+                                             server_tear_down, server)
+int server_set_up(void **state);
+int server_tear_down(void **state);
+
 /* The path of name inside the folder, in a static buffer good for two calls. */
 const char *server_path(const struct server *s, const char *name);
 

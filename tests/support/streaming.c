@@ -46,6 +46,11 @@ static void ask_bytes(const struct server *s, const char *line,
     wire_close(&w);
 }
 
+void stream_start(struct server *s)
+{
+    server_start(s, FRIENDLY("") STRICT(""), "");
+}
+
 void stream_ask(const struct server *s, const char *line, const char *fields,
                 const char *body, struct answer *ret)
 {
@@ -62,6 +67,18 @@ void stream_expect(const struct server *s, const char *line, const char *fields,
     if (a.status != status)
         print_message("--- to %s\n--- came:\n%s\n%s\n", line, a.head, a.body);
     assert_int_equal(a.status, status);
+    answer_fini(&a);
+}
+
+void stream_expect_body(const struct server *s, const char *line,
+                        const char *body)
+{
+    struct answer a;
+    stream_ask(s, line, "", NULL, &a);
+    if (a.status != 200 || strcmp(a.body, body) != 0)
+        print_message("--- %s gave\n%s\n%s\n", line, a.head, a.body);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.body, body);
     answer_fini(&a);
 }
 

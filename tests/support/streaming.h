@@ -27,6 +27,12 @@
 /* An offset as the server writes it; n is a literal of 16 digits. */
 #define OFFSET(n) "0000000000000000_" n
 
+#define TEXT_TYPE "Content-Type: text/plain\r\n"
+#define JSON_TYPE "Content-Type: application/json\r\n"
+
+/* Starts it with both mounts and nothing else. */
+void stream_start(struct server *s);
+
 /* Asks on a new connection. body NULL: the request has none. */
 void stream_ask(const struct server *s, const char *line, const char *fields,
                 const char *body, struct answer *ret);
@@ -34,6 +40,10 @@ void stream_ask(const struct server *s, const char *line, const char *fields,
 /* The same of which the status must be that. */
 void stream_expect(const struct server *s, const char *line, const char *fields,
                    const char *body, int status);
+
+/* Asks without a body; 200 must come, with that one. */
+void stream_expect_body(const struct server *s, const char *line,
+                        const char *body);
 
 /* Appends by POST; 204 must come. */
 void stream_post(const struct server *s, const char *target, const char *text);

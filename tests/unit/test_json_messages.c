@@ -194,6 +194,15 @@ static void what_the_grammar_does_not_know_is_malformed(void **state)
         assert_result(bodies[i], JSON_MALFORMED);
 }
 
+static void form_feeds_and_vertical_tabs_are_no_white_space(void **state)
+{
+    (void)state;
+    assert_malformed_at("[\f1]", 1, 2);
+    assert_malformed_at("[1,\v2]", 3, 4);
+    assert_malformed_at("{\"a\":\f1}", 5, 6);
+    assert_malformed_at("[1]\v", 3, 4);
+}
+
 static void second_value_is_malformed(void **state)
 {
     static const char *const bodies[] = {
@@ -345,6 +354,7 @@ int main(void)
         cmocka_unit_test(empty_array_has_no_messages),
         cmocka_unit_test(body_of_nothing_is_malformed),
         cmocka_unit_test(what_the_grammar_does_not_know_is_malformed),
+        cmocka_unit_test(form_feeds_and_vertical_tabs_are_no_white_space),
         cmocka_unit_test(second_value_is_malformed),
         cmocka_unit_test(bytes_that_are_not_utf8_are_malformed),
         cmocka_unit_test(nul_is_malformed_wherever_it_stands),

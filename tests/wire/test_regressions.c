@@ -39,20 +39,6 @@
 
 static struct server server;
 
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
 static void begin(struct wire *w, const char *text)
 {
     wire_open(w, server.port);
@@ -351,7 +337,7 @@ static void sighup_does_not_stop_the_server(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
     const struct CMUnitTest tests[] = {
         TEST(requests_beyond_the_steps_of_a_turn_are_answered),
         TEST(body_that_fills_the_queue_to_the_brim_is_ended),

@@ -19,20 +19,6 @@
 
 static struct server server;
 
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
 static void start_with_tokens(void)
 {
     server_text(&server, "tokens",
@@ -214,8 +200,7 @@ static void streams_beyond_streams_max_are_503(void **state)
     assert_int_equal(a.status, 503);
     assert_true(atoi(answer_field(&a, "Retry-After")) > 0);
     answer_fini(&a);
-    stream_expect(&server, "PUT /v1/stream/d", "Content-Type: text/plain\r\n",
-                  "", 503);
+    stream_expect(&server, "PUT /v1/stream/d", TEXT_TYPE, "", 503);
     stream_post(&server, "/s/a", "more");
     stream_expect(&server, "DELETE /s/b", "", NULL, 204);
     stream_post(&server, "/s/d", "x");
@@ -293,7 +278,7 @@ static void endless_publishers_end_when_the_server_is_told_to(void **state)
     assert_true(server_now_ms() - begun < 2500);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
 
 int main(void)
 {

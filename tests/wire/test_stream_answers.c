@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#define TEXT_TYPE "Content-Type: text/plain\r\n"
 #define LIVE_LAST "9007199254740991" /* 2^53-1 */
 #define CLOSE     "Stream-Closed: true\r\n"
 
@@ -20,7 +19,7 @@ static int set_up(void **state)
 {
     (void)state;
     server_init(&server);
-    server_start(&server, FRIENDLY("") STRICT(""), "");
+    stream_start(&server);
     return 0;
 }
 

@@ -16,20 +16,6 @@
 
 static struct server server;
 
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
 static void post_pieces(const char *target, unsigned n)
 {
     static char piece[PIECE];
@@ -143,8 +129,7 @@ static void reader_that_skips_leaves_out_what_lies_beyond_lag_hard(void **state)
     (void)state;
     server_start(&server,
                  FRIENDLY(NARROW " lag_hard = 300k\n slow_reader = skip"), "");
-    stream_expect(&server, "POST /s/a", "Content-Type: text/plain\r\n", "x",
-                  204);
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "x", 204);
     stall(&slow, "/s/a?live=sse&from=start", 20);
     server_sleep(600);
     live_expect_somewhere(&slow, "event: gap\ndata: {\"from\":\"");
@@ -196,7 +181,7 @@ static void creator_chooses_policy_and_capacity(void **state)
 {
     static char most[4097];
     (void)state;
-    server_start(&server, FRIENDLY("") STRICT(""), "");
+    stream_start(&server);
     memset(most, 'x', 4096);
     stream_expect(&server, "POST /s/a",
                   "Stream-Policy: reject\r\nStream-Capacity: 4k\r\n", most,
@@ -297,7 +282,7 @@ static void stream_lives_as_long_as_it_was_given(void **state)
     live_close(&reader);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
 
 int main(void)
 {

@@ -19,20 +19,6 @@
 
 static struct server server;
 
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
 /* Position, a space, and so many letters; no NUL. */
 static void write_message(char *out, uint64_t pos)
 {
@@ -139,8 +125,7 @@ static void begin(const char *lines, const char *policy)
     char text[512];
     snprintf(text, sizeof text, FRIENDLY(NARROW "%s\n%s\n"), lines, policy);
     server_start(&server, text, "");
-    stream_expect(&server, "POST /s/a", "Content-Type: text/plain\r\n", "",
-                  204);
+    stream_expect(&server, "POST /s/a", TEXT_TYPE, "", 204);
 }
 
 static void offset_that_was_dropped_is_410_and_says_what_is_left(void **state)
@@ -452,7 +437,7 @@ static void websocket_that_skips_is_told_by_a_text_message(void **state)
     wire_close(&w);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
 
 int main(void)
 {

@@ -18,20 +18,6 @@
 
 static struct server server;
 
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
 static void post_pattern(const char *target, uint64_t pos, size_t len)
 {
     char *data = malloc(len);
@@ -481,7 +467,7 @@ static void grow_is_bounded_by_the_budget_alone(void **state)
     assert_in_range(post_until_full("/s/b", len), n - 2, n + 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
 
 int main(void)
 {

@@ -10,41 +10,11 @@
 
 #include <cmocka.h>
 
-#define TEXT_TYPE "Content-Type: text/plain\r\n"
-#define JSON_TYPE "Content-Type: application/json\r\n"
 #define FORM_TYPE "Content-Type: application/x-www-form-urlencoded\r\n"
 #define CLOSE     "Stream-Closed: true\r\n"
 #define BIG       (300u << 10)
 
 static struct server server;
-
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
-static void start(void)
-{
-    server_start(&server, FRIENDLY("") STRICT(""), "");
-}
-
-static void expect_body(const char *line, const char *body)
-{
-    struct answer a;
-    stream_ask(&server, line, "", NULL, &a);
-    assert_int_equal(a.status, 200);
-    assert_string_equal(a.body, body);
-    answer_fini(&a);
-}
 
 static void expect_type(const char *target, const char *type)
 {
@@ -84,7 +54,7 @@ static void body_with_a_length_is_whole_or_nothing(void **state)
     struct live reader;
     static char half[BIG / 2];
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "before ");
     live_open(&reader, server.port, "/s/a?live=raw", "");
     wire_open(&w, server.port);
@@ -103,7 +73,7 @@ static void half_of_a_first_body_makes_no_stream(void **state)
 {
     struct wire w;
     (void)state;
-    start();
+    stream_start(&server);
     wire_open(&w, server.port);
     wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\n"
                   "Content-Length: 10\r\n\r\nhalf");
@@ -119,7 +89,7 @@ static void body_of_several_reads_is_one_append(void **state)
     (void)state;
     assert_non_null(much);
     fill_pattern(much, 0, BIG);
-    start();
+    stream_start(&server);
     stream_post_bytes(&server, "/s/a", much, BIG);
     stream_ask(&server, "GET /s/a", "", NULL, &a);
     assert_int_equal(a.body_len, BIG);
@@ -134,7 +104,7 @@ static void chunks_are_visible_as_they_arrive(void **state)
     static const char *const reads[] = {"/s/a?live=raw&from=start",
                                         "/s/b?live=raw&from=start"};
     (void)state;
-    start();
+    stream_start(&server);
     for (size_t i = 0; i < 2; i++) {
         struct wire w;
         struct live reader;
@@ -157,7 +127,7 @@ static void strict_chunks_are_visible_as_they_arrive_too(void **state)
     struct wire w;
     struct live reader;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "PUT /v1/stream/a", TEXT_TYPE, "", 201);
     live_open(&reader, server.port, "/s/a?live=raw&from=start", "");
     begin_chunked(&w, "POST /v1/stream/a", TEXT_TYPE);
@@ -181,7 +151,7 @@ static void chunked_json_is_taken_as_a_whole(void **state)
     struct wire w;
     struct live reader;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/j", JSON_TYPE, "[0]", 204);
     live_open(&reader, server.port, "/s/j?live=ndjson", "");
     begin_chunked(&w, "POST /s/j", JSON_TYPE);
@@ -199,7 +169,7 @@ static void publisher_that_breaks_off_leaves_what_it_sent(void **state)
     struct wire w;
     struct live reader;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "zero ");
     live_open(&reader, server.port, "/s/a?live=raw", "");
     begin_chunked(&w, "POST /s/a", CLOSE);
@@ -234,7 +204,7 @@ static void publisher_may_pause_as_long_as_it_likes(void **state)
 static void first_write_says_the_type(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/none", "", "x", 204);
     expect_type("/s/none", "application/octet-stream");
     stream_expect(&server, "POST /s/form", FORM_TYPE, "x", 204);
@@ -247,14 +217,14 @@ static void first_write_says_the_type(void **state)
 static void another_type_is_409_and_none_is_the_streams_own(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", TEXT_TYPE, "one ", 204);
     stream_expect(&server, "POST /s/a", JSON_TYPE, "{}", 409);
     stream_expect(&server, "POST /s/a", "", "two ", 204);
     stream_expect(&server, "POST /s/a", FORM_TYPE, "three ", 204);
     stream_expect(&server, "PUT /s/a", "Content-Type: TEXT/plain\r\n", "four",
                   204);
-    expect_body("GET /s/a", "one two three four");
+    stream_expect_body(&server, "GET /s/a", "one two three four");
     stream_expect(&server, "POST /v1/stream/a", "", "five", 400);
     stream_expect(&server, "POST /v1/stream/a", JSON_TYPE, "5", 409);
 }
@@ -263,7 +233,7 @@ static void another_type_in_chunks_is_409_as_well(void **state)
 {
     struct wire w;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", TEXT_TYPE, "one", 204);
     begin_chunked(&w, "POST /s/a", "Content-Type: image/png\r\n");
     wire_text(&w, "3\r\ntwo\r\n");
@@ -277,7 +247,7 @@ static void closed_stream_takes_no_more(void **state)
     struct answer a;
     struct wire w;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "one");
     stream_expect(&server, "POST /s/a", CLOSE, "", 204);
     stream_ask(&server, "POST /s/a", "", "two", &a);
@@ -290,7 +260,7 @@ static void closed_stream_takes_no_more(void **state)
     wire_text(&w, "3\r\ntwo\r\n");
     end_chunked(&w, 409);
     wire_close(&w);
-    expect_body("GET /s/a", "one");
+    stream_expect_body(&server, "GET /s/a", "one");
 }
 
 static void last_piece_may_close_the_stream(void **state)
@@ -299,7 +269,7 @@ static void last_piece_may_close_the_stream(void **state)
     struct answer a;
     struct live reader;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "one ");
     live_open(&reader, server.port, "/s/a?live=raw&from=start", "");
     stream_ask(&server, "POST /s/a", CLOSE, "two", &a);
@@ -320,7 +290,7 @@ static void closing_ends_a_chunked_publisher(void **state)
     struct wire w;
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     begin_chunked(&w, "POST /s/a", "");
     wire_text(&w, "3\r\none\r\n");
     wire_expect_quiet(&w, 50);
@@ -330,7 +300,7 @@ static void closing_ends_a_chunked_publisher(void **state)
     assert_int_equal(a.status, 409);
     answer_fini(&a);
     wire_close(&w);
-    expect_body("GET /s/a", "one");
+    stream_expect_body(&server, "GET /s/a", "one");
 }
 
 static void body_that_is_too_large_is_413(void **state)
@@ -364,7 +334,7 @@ static void bad_json_is_400_and_makes_nothing(void **state)
     static const char *const bad[] = {"{",   "[1,]",       "[]",  "nul",
                                       "1 2", "{\"a\":1}}", "\xff"};
     (void)state;
-    start();
+    stream_start(&server);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         stream_expect(&server, "POST /s/new", JSON_TYPE, bad[i], 400);
         stream_expect(&server, "GET /s/new", "", NULL, 404);
@@ -372,7 +342,7 @@ static void bad_json_is_400_and_makes_nothing(void **state)
     stream_expect(&server, "POST /s/j", JSON_TYPE, "[[]]", 204);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         stream_expect(&server, "POST /s/j", JSON_TYPE, bad[i], 400);
-    expect_body("GET /s/j", "[[]]");
+    stream_expect_body(&server, "GET /s/j", "[[]]");
 }
 
 static void first_append_that_is_refused_makes_no_stream(void **state)
@@ -391,13 +361,13 @@ static void first_append_that_is_refused_makes_no_stream(void **state)
     stream_expect(&server, "POST /s/b", TEXT_TYPE, "b", 503);
     stream_expect(&server, "GET /s/large", "", NULL, 404);
     stream_expect(&server, "GET /s/gap", "", NULL, 404);
-    expect_body("GET /s/a", "a");
+    stream_expect_body(&server, "GET /s/a", "a");
 }
 
 static void empty_body_appends_nothing(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "one");
     stream_expect(&server, "POST /s/a", "", "", 204);
     stream_expect(&server, "POST /v1/stream/a",
@@ -412,7 +382,7 @@ static void deleting_ends_readers_and_publishers(void **state)
     struct wire w;
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     begin_chunked(&w, "POST /s/a", TEXT_TYPE);
     wire_text(&w, "3\r\none\r\n");
     wire_expect_quiet(&w, 50);
@@ -429,7 +399,7 @@ static void deleting_ends_readers_and_publishers(void **state)
     wire_close(&w);
     stream_expect(&server, "GET /s/a", "", NULL, 404);
     stream_post(&server, "/s/a", "new");
-    expect_body("GET /s/a", "new");
+    stream_expect_body(&server, "GET /s/a", "new");
     live_close(&raw);
     live_close(&sse);
 }
@@ -437,12 +407,12 @@ static void deleting_ends_readers_and_publishers(void **state)
 static void sequence_must_grow(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", "Stream-Seq: 0002\r\n", "a", 204);
     stream_expect(&server, "POST /s/a", "Stream-Seq: 0001\r\n", "b", 409);
     stream_expect(&server, "POST /s/a", "Stream-Seq: 0002\r\n", "b", 409);
     stream_expect(&server, "POST /s/a", "Stream-Seq: 0003\r\n", "b", 204);
-    expect_body("GET /s/a", "ab");
+    stream_expect_body(&server, "GET /s/a", "ab");
 }
 
 static void producer_that_repeats_itself_appends_once(void **state)
@@ -450,21 +420,21 @@ static void producer_that_repeats_itself_appends_once(void **state)
 #define PRODUCER(epoch, seq)                                                   \
     "Producer-Id: p\r\nProducer-Epoch: " epoch "\r\nProducer-Seq: " seq "\r\n"
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", PRODUCER("0", "0"), "a", 200);
     stream_expect(&server, "POST /s/a", PRODUCER("0", "0"), "a", 204);
     stream_expect(&server, "POST /s/a", PRODUCER("0", "2"), "c", 409);
     stream_expect(&server, "POST /s/a", PRODUCER("1", "0"), "b", 200);
     stream_expect(&server, "POST /s/a", PRODUCER("0", "1"), "x", 403);
     stream_expect(&server, "POST /s/a", "Producer-Id: p\r\n", "x", 400);
-    expect_body("GET /s/a", "ab");
+    stream_expect_body(&server, "GET /s/a", "ab");
 }
 
 static void appends_of_one_connection_stay_in_order(void **state)
 {
     struct wire w;
     (void)state;
-    start();
+    stream_start(&server);
     wire_open(&w, server.port);
     for (unsigned i = 0; i < 100; i++) {
         char text[128];
@@ -490,7 +460,7 @@ static void appends_of_one_connection_stay_in_order(void **state)
     answer_fini(&all);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
 
 int main(void)
 {

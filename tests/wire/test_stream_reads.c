@@ -9,42 +9,10 @@
 
 #include <cmocka.h>
 
-#define TEXT_TYPE "Content-Type: text/plain\r\n"
-#define JSON_TYPE "Content-Type: application/json\r\n"
-#define SSE       "Accept: text/event-stream\r\n"
-#define PAGE      4096u
+#define SSE  "Accept: text/event-stream\r\n"
+#define PAGE 4096u
 
 static struct server server;
-
-static int set_up(void **state)
-{
-    (void)state;
-    server_init(&server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    server_fini(&server);
-    return 0;
-}
-
-static void start(void)
-{
-    server_start(&server, FRIENDLY("") STRICT(""), "");
-}
-
-static void expect_body(const char *line, const char *body)
-{
-    struct answer a;
-    stream_ask(&server, line, "", NULL, &a);
-    if (a.status != 200 || strcmp(a.body, body) != 0)
-        print_message("--- %s gave\n%s\n%s\n", line, a.head, a.body);
-    assert_int_equal(a.status, 200);
-    assert_string_equal(a.body, body);
-    answer_fini(&a);
-}
 
 static void read_of_a_long_stream_comes_in_pages(void **state)
 {
@@ -102,28 +70,30 @@ static void pages_of_json_are_arrays_of_whole_messages(void **state)
 static void empty_json_stream_is_an_empty_array(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "PUT /v1/stream/j", JSON_TYPE, "", 201);
-    expect_body("GET /s/j", "[]");
+    stream_expect_body(&server, "GET /s/j", "[]");
     stream_expect(&server, "POST /v1/stream/j", JSON_TYPE, "[1, [2] ,{}]", 204);
-    expect_body("GET /s/j", "[1,[2],{}]");
+    stream_expect_body(&server, "GET /s/j", "[1,[2],{}]");
 }
 
 static void from_says_where_to_begin(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "first ");
     stream_post(&server, "/s/a", "second ");
     stream_post(&server, "/s/a", "third");
-    expect_body("GET /s/a?from=start", "first second third");
-    expect_body("GET /s/a?from=now", "");
-    expect_body("GET /s/a?from=-5", "third");
-    expect_body("GET /s/a?from=-6", "third"); /* at a message's begin */
-    expect_body("GET /s/a?from=-12", "second third");
-    expect_body("GET /s/a?from=-64k", "first second third");
-    expect_body("GET /s/a?from=-100s", "first second third");
-    expect_body("GET /s/a?from=" OFFSET("0000000000000008"), "cond third");
+    stream_expect_body(&server, "GET /s/a?from=start", "first second third");
+    stream_expect_body(&server, "GET /s/a?from=now", "");
+    stream_expect_body(&server, "GET /s/a?from=-5", "third");
+    stream_expect_body(&server, "GET /s/a?from=-6",
+                       "third"); /* at a message's begin */
+    stream_expect_body(&server, "GET /s/a?from=-12", "second third");
+    stream_expect_body(&server, "GET /s/a?from=-64k", "first second third");
+    stream_expect_body(&server, "GET /s/a?from=-100s", "first second third");
+    stream_expect_body(&server, "GET /s/a?from=" OFFSET("0000000000000008"),
+                       "cond third");
     stream_expect(&server, "GET /s/a?from=yesterday", "", NULL, 400);
     stream_expect(&server, "GET /s/a?from=-", "", NULL, 400);
     stream_expect(&server, "GET /s/a?from=now&from=now", "", NULL, 400);
@@ -133,7 +103,7 @@ static void what_is_counted_from_now_is_not_cached(void **state)
 {
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "text");
     stream_ask(&server, "GET /s/a?from=-2", "", NULL, &a);
     assert_string_equal(answer_field(&a, "Cache-Control"), "no-store");
@@ -156,7 +126,7 @@ static void from_works_for_live_readers_too(void **state)
         {"/s/a?live=raw&burst=start", "first second third"},
     };
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "first ");
     stream_post(&server, "/s/a", "second ");
     stream_post(&server, "/s/a", "third");
@@ -173,7 +143,7 @@ static void time_back_leaves_out_what_is_older(void **state)
 {
     struct live l;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "old");
     server_sleep(2500);
     stream_post(&server, "/s/a", "new");
@@ -202,7 +172,7 @@ static void reader_may_come_before_its_stream(void **state)
     struct wire w;
     struct live l = {0};
     (void)state;
-    start();
+    stream_start(&server);
     wire_open(&w, server.port);
     wire_text(&w, "GET /s/late?live=raw&wait=10s HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_expect_quiet(&w, 100);
@@ -238,7 +208,7 @@ static void long_poll_answers_when_there_is_more(void **state)
     struct wire w;
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", TEXT_TYPE, "one", 204);
     wire_open(&w, server.port);
     wire_text(&w, "GET /s/a?live=long-poll&offset=now HTTP/1.1\r\n"
@@ -281,7 +251,7 @@ static void long_poll_of_a_stream_that_is_deleted_is_404(void **state)
     struct wire w;
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "one");
     wire_open(&w, server.port);
     wire_text(&w, "GET /s/a?live=long-poll&offset=now HTTP/1.1\r\n"
@@ -298,7 +268,7 @@ static void ndjson_has_a_message_a_line(void **state)
 {
     struct live l;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/j", JSON_TYPE, "[{\"a\": 1},2]", 204);
     live_open(&l, server.port, "/s/j?live=ndjson&from=start", "");
     assert_string_equal(live_field(&l, "Content-Type"), "application/x-ndjson");
@@ -314,7 +284,7 @@ static void live_answer_says_not_to_be_held_up(void **state)
 {
     static const char *const fields[] = {"", SSE};
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "x");
     for (size_t i = 0; i < 2; i++) {
         struct live l;
@@ -331,7 +301,7 @@ static void event_source_gets_lines_and_offsets(void **state)
 {
     struct live l;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", TEXT_TYPE, "one\ntwo\r\nthree", 204);
     live_open(&l, server.port, "/s/a?from=start", SSE);
     assert_string_equal(live_field(&l, "Content-Type"), "text/event-stream");
@@ -353,7 +323,7 @@ static void octets_are_base64_in_events(void **state)
 {
     struct live l;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "\xff\xfe!");
     live_open(&l, server.port, "/s/a?live=sse&from=start", "");
     live_expect_somewhere(&l, "data: //4h\n");
@@ -363,7 +333,7 @@ static void octets_are_base64_in_events(void **state)
 static void last_event_id_that_is_no_offset_is_400(void **state)
 {
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "x");
     stream_expect(&server, "GET /s/a", SSE "Last-Event-ID: seven\r\n", NULL,
                   400);
@@ -373,7 +343,7 @@ static void browser_that_opens_a_stream_is_shown_what_is_there(void **state)
 {
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     stream_expect(&server, "POST /s/a", TEXT_TYPE, "page", 204);
     stream_ask(&server, "GET /s/a",
                "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n", NULL,
@@ -424,7 +394,7 @@ static void http_1_0_gets_bare_bytes_until_the_end(void **state)
 {
     struct wire w;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "one ");
     wire_open(&w, server.port);
     wire_text(&w, "GET /s/a?live=raw&from=start HTTP/1.0\r\n\r\n");
@@ -444,7 +414,7 @@ static void connection_is_used_again_behind_a_live_read(void **state)
     struct live l;
     struct answer a;
     (void)state;
-    start();
+    stream_start(&server);
     stream_post(&server, "/s/a", "one ");
     live_open(&l, server.port, "/s/a?live=raw&from=start", "");
     /* The next request waits for its turn. */
@@ -463,7 +433,7 @@ static void connection_is_used_again_behind_a_live_read(void **state)
     live_close(&l);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) SERVER_TEST(name, &server)
 
 int main(void)
 {
