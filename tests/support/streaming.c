@@ -24,8 +24,9 @@ static void send_request(struct wire *w, const char *line, const char *fields,
     char length[64] = "";
     if (body)
         snprintf(length, sizeof length, "Content-Length: %zu\r\n", len);
-    int n = snprintf(head, sizeof head, "%s HTTP/1.1\r\nHost: test\r\n%s%s\r\n",
-                     line, fields, length);
+    int n = snprintf(head, sizeof head,
+                     "%s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n", line, fields,
+                     length);
     assert_in_range(n, 1, sizeof head - 1);
     wire_text(w, head);
     if (len > 0)

@@ -307,8 +307,9 @@ void wire_get(int port, const char *target, const char *lines,
 {
     char *request = malloc(REQUEST_BYTES_MAX);
     assert_non_null(request);
-    int n = snprintf(request, REQUEST_BYTES_MAX,
-                     "GET %s HTTP/1.1\r\nHost: test\r\n%s\r\n", target, lines);
+    int n =
+        snprintf(request, REQUEST_BYTES_MAX,
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target, lines);
     assert_in_range(n, 1, REQUEST_BYTES_MAX - 1);
     wire_ask(port, request, ret);
     free(request);

@@ -27,7 +27,8 @@ void ws_stream_publish(int port, const char *name, const char *fields,
     struct wire w;
     struct answer a;
     snprintf(head, sizeof(head),
-             "POST /s/%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n",
+             "POST /s/%s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: "
+             "%zu\r\n\r\n",
              name, fields, len);
     wire_open(&w, port);
     wire_text(&w, head);

@@ -14,7 +14,8 @@
 #define WS_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define WS_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define WS_FIELDS                                                              \
-    "Host: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"  \
+    "Host: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: "          \
+    "websocket\r\n"                                                            \
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " WS_KEY "\r\n"
 
 /* First bytes of frames: FIN and opcode. */

@@ -174,6 +174,26 @@ static void switched_off_there_is_no_log(void **state)
     access_log_close(log);
 }
 
+static void tokens_in_queries_are_hidden(void **state)
+{
+    struct fixture *f = *state;
+    struct access_entry e = {.peer = "10.0.0.1",
+                             .method = "GET",
+                             .target = STR("/s/b?access_token=secret&x=1"),
+                             .referer = STR("http://h/p?access_token=secret")};
+    add(f->log, "/s/a?access_token=secret");
+    add(f->log, "/s/c?access_token=&x=access_token=secret&y=2");
+    access_log_add(f->log, &e);
+    access_log_flush(f->log);
+    written(f);
+    assert_null(strstr(f->text, "secret"));
+    assert_non_null(strstr(f->text, "\"GET /s/a?access_token=* HTTP/1.1\""));
+    assert_non_null(strstr(
+        f->text, "GET /s/c?access_token=&x=access_token=*&y=2 HTTP/1.1\""));
+    assert_non_null(strstr(f->text, "/s/b?access_token=*&x=1 HTTP"));
+    assert_non_null(strstr(f->text, "\"http://h/p?access_token=*\""));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 /* A file that takes so many bytes and no more, until told otherwise. */
@@ -235,6 +255,7 @@ int main(void)
         TEST(the_longest_line_fits),
         TEST(what_the_disk_refuses_is_lost_and_counted),
         TEST(the_end_writes_what_is_left),
+        TEST(tokens_in_queries_are_hidden),
         TEST(switched_off_there_is_no_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,35 @@ static void port_can_be_asked_for(void **state)
     assert_false(authority_is_valid_with_port(STR("")));
 }
 
+static void loopback_is_told_from_what_looks_like_it(void **state)
+{
+    static const char *const own[] = {
+        "localhost",      "LocalHost:80", "app.localhost", "127.0.0.1",
+        "127.1.2.3:8080", "[::1]",        "[::1]:443",
+    };
+    static const char *const others[] = {
+        "",
+        "evil.test",
+        "localhost.evil.test",
+        "notlocalhost",
+        "127.evil.test",
+        "127.0.0.1.evil.test",
+        "128.0.0.1",
+        "[::2]",
+        "[::1].evil",
+        "127.0.0.1@evil.test",
+        "localhost:80:80",
+        "0.0.0.0",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (!authority_is_loopback(str_from(own[i])))
+            fail_msg("%s is refused", own[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (authority_is_loopback(str_from(others[i])))
+            fail_msg("%s is accepted", others[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +109,7 @@ int main(void)
         cmocka_unit_test(what_is_no_host_is_refused),
         cmocka_unit_test(nul_is_refused_inside_brackets),
         cmocka_unit_test(port_can_be_asked_for),
+        cmocka_unit_test(loopback_is_told_from_what_looks_like_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,8 @@ static struct exchange *ask(struct fixture *f, const char *target,
     size_t used;
     struct exchange *x = f->x;
     int n = snprintf(request, sizeof request,
-                     "GET %s HTTP/1.1\r\nHost: h\r\n%s\r\n", target, fields);
+                     "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
+                     fields);
     assert_true(n > 0 && (size_t)n < sizeof request);
     exchange_reset(x);
     write_queue_fini(&f->out);

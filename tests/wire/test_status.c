@@ -172,13 +172,13 @@ static void json_is_json_by_accept_and_by_parameter(void **state)
     assert_non_null(strstr(a.body, "\"name\":\"worker/0/pool/4k\""));
     answer_fini(&a);
     wire_ask_by(server.port,
-                "GET /status/ HTTP/1.1\r\nHost: x\r\n"
+                "GET /status/ HTTP/1.1\r\nHost: localhost\r\n"
                 "Accept: application/json\r\n\r\n",
                 DELIVER_WHOLE, &a);
     assert_json(a.body);
     assert_true(number_behind(a.body, "\"memory\"", "\"bound\":") > 0);
     answer_fini(&a);
-    ask("GET /status/ HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n", 200,
+    ask("GET /status/ HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n", 200,
         "ALERTS\n");
 }
 
@@ -226,7 +226,8 @@ static void wrong_changes_are_told_why(void **state)
     ask(PATCH("/status/memory"), 400, "say ?bound=NUMBER");
     ask(PATCH("/status/?bound=1"), 400, "name what to change");
     ask(PATCH("/status/advisor?enabled=perhaps"), 400, "?enabled=true");
-    ask("DELETE /status/ HTTP/1.1\r\nHost: x\r\n\r\n", 405, "this path takes");
+    ask("DELETE /status/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 405,
+        "this path takes");
 }
 
 static void page_of_another_name_cannot_change_anything(void **state)
@@ -237,6 +238,9 @@ static void page_of_another_name_cannot_change_anything(void **state)
         403, "only a client on the server's own machine");
     ask("PATCH /status/memory?bound=64m HTTP/1.1\r\nHost: "
         "127.evil.test\r\n\r\n",
+        403, "only a client on the server's own machine");
+    ask("PATCH /status/memory?bound=64m HTTP/1.1\r\nHost: localhost\r\n"
+        "Origin: http://evil.test\r\n\r\n",
         403, "only a client on the server's own machine");
     ask("PATCH /status/memory?bound=64m HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
         200, "memory");

@@ -56,12 +56,64 @@ static void every_address_of_this_machine_itself_is_allowed(void **state)
     (void)state;
     server_start(&server, FRIENDLY(""), "");
     wire_open_from(&w, server.port, "127.0.0.2");
-    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
-                  "one");
+    wire_text(
+        &w, "POST /s/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n"
+            "one");
     wire_answer(&w, &a);
     assert_int_equal(a.status, 204);
     answer_fini(&a);
     wire_close(&w);
+}
+
+static void page_of_elsewhere_is_not_of_this_machine(void **state)
+{
+    static const char *const foreign[] = {
+        "Host: evil.test\r\n",
+        "Host: 127.0.0.1.evil.test\r\n",
+        "Host: localhost\r\nOrigin: http://evil.test\r\n",
+        "Host: localhost\r\nOrigin: https://localhost.evil.test:8080\r\n",
+        "Host: localhost\r\nOrigin: null\r\n",
+        "Host: evil.test\r\nOrigin: http://localhost\r\n",
+    };
+    static const char *const own[] = {
+        "Host: 127.0.0.1:8080\r\n",
+        "Host: [::1]\r\nOrigin: http://localhost:3000\r\n",
+        "Host: localhost\r\nOrigin: https://127.0.0.1\r\n",
+    };
+    static const char *const asks[] = {"GET /s/a", "GET /s/",
+                                       "GET /s/?streams=a&from=now",
+                                       "HEAD /s/a", "DELETE /s/b"};
+    char request[512];
+    (void)state;
+    server_start(&server, FRIENDLY(""), "");
+    stream_post(&server, "/s/a", "x");
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+        for (size_t k = 0; k < sizeof asks / sizeof asks[0]; k++) {
+            snprintf(request, sizeof request, "%s HTTP/1.1\r\n%s\r\n", asks[k],
+                     foreign[i]);
+            wire_expect_status(server.port, request, 403);
+        }
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        snprintf(request, sizeof request, "GET /s/a HTTP/1.1\r\n%s\r\n",
+                 own[i]);
+        wire_expect_status(server.port, request, 200);
+    }
+    wire_expect_status(server.port, "GET /s/a HTTP/1.0\r\n\r\n", 200);
+    wire_expect_status(server.port,
+                       "GET /s/a?live=raw HTTP/1.1\r\nHost: localhost\r\n"
+                       "Origin: http://evil.test\r\n"
+                       "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                       "Sec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+                       403);
+}
+
+static void mount_that_is_left_open_is_warned_of(void **state)
+{
+    (void)state;
+    server_text(&server, "tokens", "both " OWNER " *\n");
+    server_start(&server, FRIENDLY(" tokens = \"tokens\"") STRICT(""), "");
+    server_expect_log(&server, "warn  route \"/v1/stream/\": has no tokens");
 }
 
 static void without_a_token_it_is_401(void **state)
@@ -180,7 +232,7 @@ static void body_of_who_may_not_publish_is_not_read(void **state)
     (void)state;
     start_with_tokens();
     wire_open(&w, server.port);
-    wire_text(&w, "POST /s/sensors/a HTTP/1.1\r\nHost: x\r\n"
+    wire_text(&w, "POST /s/sensors/a HTTP/1.1\r\nHost: localhost\r\n"
                   "Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n");
     wire_answer(&w, &a);
     assert_int_equal(a.status, 401);
@@ -262,7 +314,7 @@ static void endless_publishers_end_when_the_server_is_told_to(void **state)
     (void)state;
     server_start(&server, FRIENDLY(""), "");
     wire_open(&w, server.port);
-    wire_text(&w, "PUT /s/a HTTP/1.1\r\nHost: x\r\n"
+    wire_text(&w, "PUT /s/a HTTP/1.1\r\nHost: localhost\r\n"
                   "Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
     wire_expect_quiet(&w, 100);
     uint64_t begun = server_now_ms();
@@ -284,6 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_address_of_this_machine_itself_is_allowed),
+        TEST(page_of_elsewhere_is_not_of_this_machine),
+        TEST(mount_that_is_left_open_is_warned_of),
         TEST(without_a_token_it_is_401),
         TEST(token_that_nobody_has_is_401),
         TEST(reading_and_publishing_are_allowed_apart),

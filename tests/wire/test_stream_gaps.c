@@ -44,7 +44,7 @@ static void flood(const char *target, uint64_t from, unsigned n)
     char message[MESSAGE];
     size_t answered = 0;
     int len = snprintf(head, sizeof head,
-                       "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                       "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                        "text/plain\r\nContent-Length: %u\r\n\r\n",
                        target, MESSAGE);
     wire_open(&w, server.port);
@@ -238,7 +238,7 @@ static void publish_at_once(const char *target, unsigned n)
     struct wire w;
     struct answer a;
     size_t len = (size_t)snprintf(all, sizeof all,
-                                  "POST %s HTTP/1.1\r\nHost: x\r\n"
+                                  "POST %s HTTP/1.1\r\nHost: localhost\r\n"
                                   "Content-Type: text/plain\r\n"
                                   "Transfer-Encoding: chunked\r\n\r\n",
                                   target);
@@ -266,9 +266,11 @@ static void who_waited_is_told_what_was_dropped_meanwhile(void **state)
     (void)state;
     server_start(&server, FRIENDLY(" stream_bytes = 4k"), "");
     wire_open(&raw, server.port);
-    wire_text(&raw, "GET /s/a?live=raw&wait=5s HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(&raw,
+              "GET /s/a?live=raw&wait=5s HTTP/1.1\r\nHost: localhost\r\n\r\n");
     wire_open(&sse, server.port);
-    wire_text(&sse, "GET /s/a?live=sse&wait=5s HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(&sse,
+              "GET /s/a?live=sse&wait=5s HTTP/1.1\r\nHost: localhost\r\n\r\n");
     server_sleep(100);
     publish_at_once("/s/a", 10);
     wire_answer(&raw, &a);
@@ -384,7 +386,7 @@ static void catch_up_read_that_is_overtaken_is_reset(void **state)
     begin("stream_bytes = 1m", "");
     flood("/s/a", 0, 1000);
     wire_open_narrow(&w, server.port, LIVE_NARROW_BYTES);
-    wire_text(&w, "GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(&w, "GET /s/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
     wire_need(&w, 100);
     assert_non_null(strstr(w.in, "Content-Length: 1000000\r\n"));
     flood("/s/a", 1000 * MESSAGE, MUCH);

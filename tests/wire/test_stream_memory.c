@@ -43,7 +43,7 @@ static int tear_down(void **state)
 static void expect_200(struct wire *w)
 {
     struct answer a;
-    wire_text(w, "GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(w, "GET /s/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
     wire_answer(w, &a);
     assert_int_equal(a.status, 200);
     answer_fini(&a);
@@ -94,7 +94,8 @@ static void expect_refused(const char *target, const char *fields)
         char request[512];
         struct wire *w = &conns[used_n++];
         snprintf(request, sizeof request,
-                 "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", target, fields);
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
+                 fields);
         wire_text(w, request);
         /* A poll says nothing as long as it is served. */
         (void)wire_read(w, SOON);

@@ -43,10 +43,11 @@ static void publisher_open(struct publisher *p, const char *target)
     memset(p, 0, sizeof *p);
     wire_open(&p->w, server.port);
     setsockopt(p->w.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    snprintf(head, sizeof head,
-             "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
-             "\r\n",
-             target);
+    snprintf(
+        head, sizeof head,
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+        "\r\n",
+        target);
     wire_text(&p->w, head);
 }
 
@@ -295,7 +296,7 @@ static void block_evicts_who_stalls_for_a_large_append(void **state)
     post_pattern("/s/a", 0, 1000 << 10);
     live_open_narrow(&stalled, server.port, "/s/a?live=raw&from=start", "");
     wire_open(&w, server.port);
-    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\n"
+    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: localhost\r\n"
                   "Content-Length: 65536\r\n\r\n");
     wire_send(&w, body, FULL, DELIVER_WHOLE);
     assert_int_equal(live_wait_unread(&stalled, SOON), LIVE_RESET);
@@ -334,7 +335,7 @@ static void publisher_that_waits_costs_no_time(void **state)
     server_start(&server, FRIENDLY(" stream_bytes = 80k\n policy = block"), "");
     post_pattern("/s/a", 0, PIECE * 2);
     wire_open(&w, server.port);
-    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\n"
+    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: localhost\r\n"
                   "Content-Length: 65536\r\n\r\n");
     wire_send(&w, body, FULL, DELIVER_WHOLE);
     unsigned long before = cpu_ticks();
@@ -372,8 +373,9 @@ static void block_lets_a_publisher_in_when_a_reader_comes(void **state)
     server_start(&server, FRIENDLY(" stream_bytes = 64k\n policy = block"), "");
     post_pattern("/s/a", 0, FULL);
     wire_open(&w, server.port);
-    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n"
-                  "one more");
+    wire_text(
+        &w, "POST /s/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n"
+            "one more");
     wire_expect_quiet(&w, 200);
     live_open(&reader, server.port, "/s/a?live=raw&from=start", "");
     wire_answer(&w, &a);

@@ -32,7 +32,8 @@ static void begin_chunked(struct wire *w, const char *line, const char *fields)
     char head[512];
     wire_open(w, server.port);
     snprintf(head, sizeof head,
-             "%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n%s\r\n",
+             "%s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+             "chunked\r\n%s\r\n",
              line, fields);
     wire_text(w, head);
 }
@@ -58,7 +59,7 @@ static void body_with_a_length_is_whole_or_nothing(void **state)
     stream_post(&server, "/s/a", "before ");
     live_open(&reader, server.port, "/s/a?live=raw", "");
     wire_open(&w, server.port);
-    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\n"
+    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: localhost\r\n"
                   "Content-Length: 307200\r\n\r\n");
     wire_send(&w, half, sizeof half, DELIVER_WHOLE);
     live_expect_quiet(&reader, 150);
@@ -75,7 +76,7 @@ static void half_of_a_first_body_makes_no_stream(void **state)
     (void)state;
     stream_start(&server);
     wire_open(&w, server.port);
-    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: x\r\n"
+    wire_text(&w, "POST /s/a HTTP/1.1\r\nHost: localhost\r\n"
                   "Content-Length: 10\r\n\r\nhalf");
     wire_expect_quiet(&w, 100);
     wire_close(&w);
@@ -438,10 +439,11 @@ static void appends_of_one_connection_stay_in_order(void **state)
     wire_open(&w, server.port);
     for (unsigned i = 0; i < 100; i++) {
         char text[128];
-        snprintf(text, sizeof text,
-                 "POST /s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
-                 "%02u ",
-                 i);
+        snprintf(
+            text, sizeof text,
+            "POST /s/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n"
+            "%02u ",
+            i);
         wire_text(&w, text);
     }
     for (unsigned i = 0; i < 100; i++) {

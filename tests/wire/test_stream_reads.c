@@ -174,7 +174,9 @@ static void reader_may_come_before_its_stream(void **state)
     (void)state;
     stream_start(&server);
     wire_open(&w, server.port);
-    wire_text(&w, "GET /s/late?live=raw&wait=10s HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(
+        &w,
+        "GET /s/late?live=raw&wait=10s HTTP/1.1\r\nHost: localhost\r\n\r\n");
     wire_expect_quiet(&w, 100);
     stream_post(&server, "/s/late", "here");
     l.w = w;
@@ -212,7 +214,7 @@ static void long_poll_answers_when_there_is_more(void **state)
     stream_expect(&server, "POST /s/a", TEXT_TYPE, "one", 204);
     wire_open(&w, server.port);
     wire_text(&w, "GET /s/a?live=long-poll&offset=now HTTP/1.1\r\n"
-                  "Host: x\r\n\r\n");
+                  "Host: localhost\r\n\r\n");
     wire_expect_quiet(&w, 100);
     stream_post(&server, "/s/a", "two");
     wire_answer(&w, &a);
@@ -223,7 +225,7 @@ static void long_poll_answers_when_there_is_more(void **state)
                         OFFSET("0000000000000006"));
     answer_fini(&a);
     wire_text(&w, "GET /s/a?live=long-poll&offset=-1 HTTP/1.1\r\n"
-                  "Host: x\r\n\r\n");
+                  "Host: localhost\r\n\r\n");
     wire_answer(&w, &a);
     assert_string_equal(a.body, "onetwo");
     answer_fini(&a);
@@ -255,7 +257,7 @@ static void long_poll_of_a_stream_that_is_deleted_is_404(void **state)
     stream_post(&server, "/s/a", "one");
     wire_open(&w, server.port);
     wire_text(&w, "GET /s/a?live=long-poll&offset=now HTTP/1.1\r\n"
-                  "Host: x\r\n\r\n");
+                  "Host: localhost\r\n\r\n");
     wire_expect_quiet(&w, 100);
     stream_expect(&server, "DELETE /s/a", "", NULL, 204);
     wire_answer(&w, &a);
@@ -418,7 +420,7 @@ static void connection_is_used_again_behind_a_live_read(void **state)
     stream_post(&server, "/s/a", "one ");
     live_open(&l, server.port, "/s/a?live=raw&from=start", "");
     /* The next request waits for its turn. */
-    wire_text(&l.w, "GET /s/b HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(&l.w, "GET /s/b HTTP/1.1\r\nHost: localhost\r\n\r\n");
     live_expect(&l, "one ");
     live_expect_quiet(&l, 100);
     stream_post(&server, "/s/b", "b's");

@@ -54,9 +54,10 @@ static int end(void **state)
 static size_t write_request(char *out, const char *line, const char *fields,
                             size_t body_len)
 {
-    int n = snprintf(out, MAX_BYTES,
-                     "%s HTTP/1.1\r\nHost: h\r\n%sContent-Length: %zu\r\n\r\n",
-                     line, fields, body_len);
+    int n = snprintf(
+        out, MAX_BYTES,
+        "%s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n", line,
+        fields, body_len);
     assert_true(n > 0 && (size_t)n + body_len < MAX_BYTES);
     memset(out + n, 'x', body_len);
     out[(size_t)n + body_len] = '\0';
@@ -106,7 +107,8 @@ static void open_reader(struct wire *w, const char *path)
 {
     char request[512];
     snprintf(request, sizeof request,
-             "GET %s?offset=now&live=sse HTTP/1.1\r\nHost: h\r\n\r\n", path);
+             "GET %s?offset=now&live=sse HTTP/1.1\r\nHost: localhost\r\n\r\n",
+             path);
     wire_open(w, server.port);
     assert_true(wire_text(w, request));
     while (!w->in || !memmem(w->in, w->in_len, "upToDate", 8))
@@ -211,10 +213,11 @@ static void large_piece_of_a_live_body_fits_a_small_stream(void **state)
     expect("PUT /v1/stream/pieces",
            BYTES "Stream-Policy: drop-oldest\r\nStream-Capacity: 4k\r\n", 0,
            201);
-    int n = snprintf(request, sizeof request,
-                     "POST /v1/stream/pieces HTTP/1.1\r\nHost: h\r\n" BYTES
-                     "Transfer-Encoding: chunked\r\n\r\n%zx\r\n",
-                     body);
+    int n =
+        snprintf(request, sizeof request,
+                 "POST /v1/stream/pieces HTTP/1.1\r\nHost: localhost\r\n" BYTES
+                 "Transfer-Encoding: chunked\r\n\r\n%zx\r\n",
+                 body);
     memset(request + n, 'x', body);
     snprintf(request + n + body, sizeof request - (size_t)n - body,
              "\r\n0\r\n\r\n");
@@ -232,9 +235,9 @@ static void live_body_is_visible_before_its_end(void **state)
     (void)state;
     expect("PUT /v1/stream/seen", BYTES, 0, 201);
     wire_open(&publisher, server.port);
-    assert_true(wire_text(&publisher,
-                          "POST /v1/stream/seen HTTP/1.1\r\nHost: h\r\n" BYTES
-                          "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"));
+    assert_true(wire_text(
+        &publisher, "POST /v1/stream/seen HTTP/1.1\r\nHost: localhost\r\n" BYTES
+                    "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"));
     ask("GET /v1/stream/seen?offset=-1&live=long-poll", "", 0, &a);
     assert_int_equal(a.status, 200);
     assert_string_equal(a.body, "abc");
@@ -249,13 +252,13 @@ static void empty_live_body_is_no_append(void **state)
     (void)state;
     expect("PUT /v1/stream/empty", BYTES, 0, 201);
     wire_ask_by(server.port,
-                "POST /v1/stream/empty HTTP/1.1\r\nHost: h\r\n" BYTES
+                "POST /v1/stream/empty HTTP/1.1\r\nHost: localhost\r\n" BYTES
                 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                 DELIVER_BYTES, &a);
     assert_int_equal(a.status, 400);
     answer_fini(&a);
     wire_ask_by(server.port,
-                "POST /v1/stream/empty HTTP/1.1\r\nHost: h\r\n" BYTES
+                "POST /v1/stream/empty HTTP/1.1\r\nHost: localhost\r\n" BYTES
                 "Stream-Closed: true\r\n"
                 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                 DELIVER_BYTES, &a);

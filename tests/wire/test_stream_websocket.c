@@ -216,8 +216,9 @@ static void silence_is_broken_by_a_ping(void **state)
     struct answer a;
     (void)state;
     wire_open(&w, server.port);
-    wire_text(&w, "POST /beat/s HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
-                  "\r\nx");
+    wire_text(
+        &w, "POST /beat/s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+            "\r\nx");
     wire_answer(&w, &a);
     answer_fini(&a);
     ws_upgrade(&w, "/beat/s?from=now", "");
@@ -235,8 +236,8 @@ static void deleted_stream_ends_its_readers(void **state)
     (void)state;
     ws_stream_text(server.port, name, "x");
     ws_stream_follow(&w, server.port, name, "from=now&publish=1", "");
-    snprintf(text, sizeof(text), "DELETE /s/%s HTTP/1.1\r\nHost: x\r\n\r\n",
-             name);
+    snprintf(text, sizeof(text),
+             "DELETE /s/%s HTTP/1.1\r\nHost: localhost\r\n\r\n", name);
     struct answer a;
     wire_ask_by(server.port, text, DELIVER_WHOLE, &a);
     assert_int_equal(a.status, 204);
@@ -254,8 +255,9 @@ static void server_that_goes_says_1001(void **state)
     server_init(&other);
     server_start(&other, WS_STREAM_ROUTES, "");
     wire_open(&w, other.port);
-    wire_text(&w, "POST /s/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
-                  "\r\nx");
+    wire_text(&w,
+              "POST /s/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+              "\r\nx");
     wire_answer(&w, &a);
     answer_fini(&a);
     ws_upgrade(&w, "/s/x?from=now", "");

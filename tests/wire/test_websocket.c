@@ -26,7 +26,7 @@ static void begin(struct wire *w)
 static void ask(const char *fields, struct answer *ret)
 {
     char text[1024];
-    snprintf(text, sizeof(text), "GET " ECHO " HTTP/1.1\r\nHost: x\r\n%s\r\n",
+    snprintf(text, sizeof(text), "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
              fields);
     wire_ask(server.port, text, ret);
 }
@@ -86,9 +86,9 @@ static void key_must_be_sixteen_bytes(void **state)
 static void what_asks_for_no_websocket_is_told_to(void **state)
 {
     static const char *const heads[] = {
-        "GET " ECHO " HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET " ECHO " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n",
-        "GET " ECHO " HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n"
+        "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n",
+        "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\n"
         "Upgrade: h2c\r\n\r\n",
         "GET " ECHO " HTTP/1.0\r\n" UPGRADE VERSION KEY "\r\n",
         "HEAD " ECHO " HTTP/1.1\r\n" WS_FIELDS "\r\n"};
@@ -202,7 +202,7 @@ static void upgrade_may_follow_a_request(void **state)
     struct answer a;
     (void)state;
     wire_open(&w, server.port);
-    wire_text(&w, "GET /lab/bytes/10 HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_text(&w, "GET /lab/bytes/10 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     wire_answer(&w, &a);
     assert_int_equal(a.status, 200);
     answer_fini(&a);
