@@ -391,11 +391,11 @@ static void put_head(struct bytes *head, struct str text)
             continue;
         }
         if (first)
-            bytes_append_str(head, STR(" HTTP/1.1\r\nHost: h"));
+            bytes_append_str(head, STR(" HTTP/1.1\r\nHost: localhost"));
         first = false;
         bytes_append_str(head, STR("\r\n"));
     }
-    bytes_append_str(head, first ? STR(" HTTP/1.1\r\nHost: h\r\n\r\n")
+    bytes_append_str(head, first ? STR(" HTTP/1.1\r\nHost: localhost\r\n\r\n")
                                  : STR("\r\n\r\n"));
 }
 
