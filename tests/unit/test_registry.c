@@ -3,6 +3,7 @@
 
 #include "buffers/budget.h"
 #include "tests/support/pool.h"
+#include "tests/support/registry_place.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,43 +15,7 @@
 
 #define NOW 1000000u
 
-struct place {
-    struct budget budget;
-    struct block_pool pool;
-    struct registry *r;
-};
-
-static struct place *open_place(uint64_t streams_max)
-{
-    struct place *p = calloc(1, sizeof *p);
-    assert_non_null(p);
-    budget_init(&p->budget, UINT64_C(1) << 30);
-    test_pool_init(&p->pool, 4);
-    p->r = registry_new(&p->budget, streams_max);
-    assert_non_null(p->r);
-    return p;
-}
-
-/* Everything that was charged has come back, every block is home. */
-static void close_place(struct place *p)
-{
-    registry_free(p->r);
-    assert_int_equal(p->budget.used, 0);
-    test_pool_fini(&p->pool);
-    free(p);
-}
-
-static struct stream_config config_of(const char *name)
-{
-    struct stream_config c = {
-        .name = str_from(name),
-        .content_type = STR("text/plain"),
-        .bounds = {.policy = POLICY_DROP_OLDEST, .bytes_max = 1 << 20},
-    };
-    return c;
-}
-
-static enum registry_result create_from(struct place *p,
+static enum registry_result create_from(struct registry_place *p,
                                         struct stream_config *c, uint64_t now)
 {
     struct stream *s;
@@ -61,21 +26,22 @@ static enum registry_result create_from(struct place *p,
     return result;
 }
 
-static enum registry_result create(struct place *p, const char *name)
+static enum registry_result create(struct registry_place *p, const char *name)
 {
-    struct stream_config c = config_of(name);
+    struct stream_config c = registry_place_config(name);
     return create_from(p, &c, NOW);
 }
 
-static enum registry_result create_ttl(struct place *p, const char *name,
-                                       uint64_t ttl_s)
+static enum registry_result create_ttl(struct registry_place *p,
+                                       const char *name, uint64_t ttl_s)
 {
-    struct stream_config c = config_of(name);
+    struct stream_config c = registry_place_config(name);
     c.life = (struct life_span){.kind = LIFE_TTL, .ttl_s = ttl_s};
     return create_from(p, &c, NOW);
 }
 
-static struct stream *get_at(struct place *p, const char *name, uint64_t now)
+static struct stream *get_at(struct registry_place *p, const char *name,
+                             uint64_t now)
 {
     struct stream *s;
     assert_int_equal(registry_find(p->r, str_from(name), now, &s),
@@ -84,7 +50,7 @@ static struct stream *get_at(struct place *p, const char *name, uint64_t now)
     return s;
 }
 
-static enum registry_result find_at(struct place *p, const char *name,
+static enum registry_result find_at(struct registry_place *p, const char *name,
                                     uint64_t now)
 {
     struct stream *s;
@@ -94,21 +60,22 @@ static enum registry_result find_at(struct place *p, const char *name,
     return result;
 }
 
-static enum registry_result find(struct place *p, const char *name)
+static enum registry_result find(struct registry_place *p, const char *name)
 {
     return find_at(p, name, NOW);
 }
 
-static enum registry_result delete (struct place *p, const char *name) {
+static enum registry_result delete (struct registry_place *p,
+                                    const char *name) {
     return registry_delete(p->r, str_from(name), NOW);
 }
 
 /* A fork of all that the source has, with a life span of its own if ttl_s. */
-static enum registry_result fork_ttl(struct place *p, const char *name,
+static enum registry_result fork_ttl(struct registry_place *p, const char *name,
                                      const char *source, uint64_t ttl_s)
 {
     struct stream_state state;
-    struct stream_config c = config_of(name);
+    struct stream_config c = registry_place_config(name);
     c.source = get_at(p, source, NOW);
     stream_look(c.source, &state);
     c.fork_pos = state.tail;
@@ -119,13 +86,13 @@ static enum registry_result fork_ttl(struct place *p, const char *name,
     return result;
 }
 
-static enum registry_result fork_of(struct place *p, const char *name,
+static enum registry_result fork_of(struct registry_place *p, const char *name,
                                     const char *source)
 {
     return fork_ttl(p, name, source, 0);
 }
 
-static void append(struct place *p, const char *name, const char *text)
+static void append(struct registry_place *p, const char *name, const char *text)
 {
     struct stream *s = get_at(p, name, NOW);
     struct str message = str_from(text);
@@ -142,7 +109,7 @@ static void append(struct place *p, const char *name, const char *text)
 }
 
 /* The stream holds exactly this text. */
-static void holds(struct place *p, const char *name, const char *text)
+static void holds(struct registry_place *p, const char *name, const char *text)
 {
     char bytes[64];
     struct stream_copy copy;
@@ -157,8 +124,8 @@ static void holds(struct place *p, const char *name, const char *text)
 static void name_is_created_once_and_found(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
-    struct stream_config c = config_of("a");
+    struct registry_place *p = registry_place_open(10);
+    struct stream_config c = registry_place_config("a");
     struct stream *first;
     struct stream *again;
     assert_int_equal(find(p, "a"), REGISTRY_NOT_FOUND);
@@ -171,13 +138,13 @@ static void name_is_created_once_and_found(void **state)
     assert_int_equal(registry_streams_n(p->r), 1);
     stream_unref(first);
     stream_unref(again);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void deleted_name_is_free_and_shows_no_old_data(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     append(p, "a", "old");
     struct stream *held = get_at(p, "a", NOW);
@@ -192,24 +159,24 @@ static void deleted_name_is_free_and_shows_no_old_data(void **state)
     assert_true(old.gone);
     assert_false(old.soft_deleted);
     stream_unref(held);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void time_to_live_is_over_to_the_millisecond(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create_ttl(p, "a", 2), REGISTRY_CREATED);
     assert_int_equal(find_at(p, "a", NOW + 1999), REGISTRY_FOUND);
     assert_int_equal(find_at(p, "a", NOW + 2000), REGISTRY_NOT_FOUND);
     assert_int_equal(registry_streams_n(p->r), 0);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void touch_restarts_the_time_to_live_and_find_does_not(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create_ttl(p, "a", 2), REGISTRY_CREATED);
     assert_int_equal(create_ttl(p, "b", 2), REGISTRY_CREATED);
     struct stream *a = get_at(p, "a", NOW + 1500);
@@ -219,14 +186,14 @@ static void touch_restarts_the_time_to_live_and_find_does_not(void **state)
     assert_int_equal(find_at(p, "b", NOW + 2000), REGISTRY_NOT_FOUND);
     assert_int_equal(find_at(p, "a", NOW + 3499), REGISTRY_FOUND);
     assert_int_equal(find_at(p, "a", NOW + 3500), REGISTRY_NOT_FOUND);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void moment_of_expiry_is_exact_and_frees_the_name(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
-    struct stream_config c = config_of("a");
+    struct registry_place *p = registry_place_open(10);
+    struct stream_config c = registry_place_config("a");
     c.life =
         (struct life_span){.kind = LIFE_EXPIRES_AT, .expires_at_ms = NOW + 77};
     assert_int_equal(create_from(p, &c, NOW), REGISTRY_CREATED);
@@ -237,13 +204,13 @@ static void moment_of_expiry_is_exact_and_frees_the_name(void **state)
     c.life = (struct life_span){0};
     assert_int_equal(create_from(p, &c, NOW + 77), REGISTRY_CREATED);
     holds(p, "a", "");
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void stream_with_forks_is_soft_deleted_until_the_last_goes(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     append(p, "a", "one");
     assert_int_equal(fork_of(p, "b", "a"), REGISTRY_CREATED);
@@ -266,20 +233,20 @@ static void stream_with_forks_is_soft_deleted_until_the_last_goes(void **state)
     assert_int_equal(registry_streams_n(p->r), 0);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     holds(p, "a", "");
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void living_source_outlives_its_forks(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     assert_int_equal(fork_of(p, "b", "a"), REGISTRY_CREATED);
     assert_int_equal(delete (p, "b"), REGISTRY_FOUND);
     assert_int_equal(find(p, "a"), REGISTRY_FOUND);
     assert_int_equal(delete (p, "a"), REGISTRY_FOUND);
     assert_int_equal(find(p, "a"), REGISTRY_NOT_FOUND);
-    close_place(p);
+    registry_place_close(p);
 }
 
 /* 0 <- 1 <- 2 ... each a fork of the one before. */
@@ -287,7 +254,7 @@ static void long_chain_is_kept_and_goes_with_its_last_fork(void **state)
 {
     (void)state;
     enum { LINKS = 2000 };
-    struct place *p = open_place(LINKS);
+    struct registry_place *p = registry_place_open(LINKS);
     char name[16] = "0";
     char source[16];
     assert_int_equal(create(p, "0"), REGISTRY_CREATED);
@@ -307,13 +274,13 @@ static void long_chain_is_kept_and_goes_with_its_last_fork(void **state)
     assert_int_equal(delete (p, name), REGISTRY_FOUND);
     assert_int_equal(registry_streams_n(p->r), 0);
     assert_int_equal(find(p, "0"), REGISTRY_NOT_FOUND);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void cascade_ends_at_a_link_that_others_need(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     assert_int_equal(fork_of(p, "b", "a"), REGISTRY_CREATED);
     assert_int_equal(fork_of(p, "c", "b"), REGISTRY_CREATED);
@@ -325,13 +292,13 @@ static void cascade_ends_at_a_link_that_others_need(void **state)
     assert_int_equal(find(p, "a"), REGISTRY_SOFT_DELETED);
     assert_int_equal(delete (p, "d"), REGISTRY_FOUND);
     assert_int_equal(find(p, "a"), REGISTRY_NOT_FOUND);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void source_with_forks_expires_softly(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create_ttl(p, "a", 1), REGISTRY_CREATED);
     assert_int_equal(fork_ttl(p, "b", "a", 3), REGISTRY_CREATED);
     assert_int_equal(find_at(p, "a", NOW + 999), REGISTRY_FOUND);
@@ -339,15 +306,15 @@ static void source_with_forks_expires_softly(void **state)
     assert_int_equal(find_at(p, "b", NOW + 2999), REGISTRY_FOUND);
     assert_int_equal(find_at(p, "b", NOW + 3000), REGISTRY_NOT_FOUND);
     assert_int_equal(find_at(p, "a", NOW + 3000), REGISTRY_NOT_FOUND);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void fork_of_what_is_gone_is_refused(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create_ttl(p, "a", 1), REGISTRY_CREATED);
-    struct stream_config c = config_of("b");
+    struct stream_config c = registry_place_config("b");
     c.source = get_at(p, "a", NOW);
     assert_int_equal(create_from(p, &c, NOW + 1000), REGISTRY_SOURCE_GONE);
     /* Another one of that name is not it. */
@@ -360,13 +327,13 @@ static void fork_of_what_is_gone_is_refused(void **state)
     assert_int_equal(create_from(p, &c, NOW), REGISTRY_SOURCE_GONE);
     stream_unref(c.source);
     assert_int_equal(registry_streams_n(p->r), 2);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void full_registry_refuses_and_takes_again(void **state)
 {
     (void)state;
-    struct place *p = open_place(3);
+    struct registry_place *p = registry_place_open(3);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     assert_int_equal(create(p, "b"), REGISTRY_CREATED);
     assert_int_equal(create(p, "c"), REGISTRY_CREATED);
@@ -375,13 +342,13 @@ static void full_registry_refuses_and_takes_again(void **state)
     assert_int_equal(delete (p, "b"), REGISTRY_FOUND);
     assert_int_equal(create(p, "d"), REGISTRY_CREATED);
     assert_int_equal(find(p, "d"), REGISTRY_FOUND);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void budget_bounds_streams_and_gets_all_back(void **state)
 {
     (void)state;
-    struct place *p = open_place(1000);
+    struct registry_place *p = registry_place_open(1000);
     char name[16];
     unsigned n = 0;
     budget_set_limit(&p->budget, 100 * REGISTRY_STREAM_BYTES);
@@ -395,13 +362,13 @@ static void budget_bounds_streams_and_gets_all_back(void **state)
     assert_int_equal(find(p, name), REGISTRY_NOT_FOUND);
     assert_int_equal(delete (p, "0"), REGISTRY_FOUND);
     assert_int_equal(create(p, name), REGISTRY_CREATED);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void sweep_ends_what_is_over(void **state)
 {
     (void)state;
-    struct place *p = open_place(20000);
+    struct registry_place *p = registry_place_open(20000);
     char name[16];
     for (unsigned i = 0; i < 10000; i++) {
         snprintf(name, sizeof name, "%u", i);
@@ -420,14 +387,14 @@ static void sweep_ends_what_is_over(void **state)
     stream_look(held, &gone);
     assert_true(gone.gone);
     stream_unref(held);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void sweep_drops_what_is_too_old(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
-    struct stream_config c = config_of("a");
+    struct registry_place *p = registry_place_open(10);
+    struct stream_config c = registry_place_config("a");
     struct stream_state look;
     c.bounds.age_ms = 5000;
     assert_int_equal(create_from(p, &c, NOW), REGISTRY_CREATED);
@@ -440,7 +407,7 @@ static void sweep_drops_what_is_too_old(void **state)
     stream_look(s, &look);
     assert_int_equal(look.first, 3);
     stream_unref(s);
-    close_place(p);
+    registry_place_close(p);
 }
 
 /* The end of a fork takes its source out of the bucket that is being swept, for
@@ -449,7 +416,7 @@ static void sweep_bears_a_cascade_within_a_bucket(void **state)
 {
     (void)state;
     for (int i = 0; i < 64; i++) {
-        struct place *p = open_place(10);
+        struct registry_place *p = registry_place_open(10);
         assert_int_equal(create_ttl(p, "a", 1), REGISTRY_CREATED);
         assert_int_equal(fork_ttl(p, "b", "a", 2), REGISTRY_CREATED);
         assert_int_equal(fork_ttl(p, "c", "b", 2), REGISTRY_CREATED);
@@ -460,7 +427,7 @@ static void sweep_bears_a_cascade_within_a_bucket(void **state)
         registry_sweep(p->r, NOW + 2000);
         assert_int_equal(registry_streams_n(p->r), 1);
         assert_int_equal(find_at(p, "d", NOW + 2000), REGISTRY_FOUND);
-        close_place(p);
+        registry_place_close(p);
     }
 }
 
@@ -468,7 +435,7 @@ static void a_hundred_thousand_names_are_told_apart(void **state)
 {
     (void)state;
     enum { NAMES = 100000 };
-    struct place *p = open_place(NAMES);
+    struct registry_place *p = registry_place_open(NAMES);
     char name[16];
     for (unsigned i = 0; i < NAMES; i++) {
         snprintf(name, sizeof name, "n/%u", i);
@@ -491,7 +458,7 @@ static void a_hundred_thousand_names_are_told_apart(void **state)
                          i % 2 ? REGISTRY_FOUND : REGISTRY_NOT_FOUND);
     }
     assert_int_equal(registry_streams_n(p->r), NAMES / 2);
-    close_place(p);
+    registry_place_close(p);
 }
 
 struct seen {
@@ -512,7 +479,7 @@ static bool see(void *arg, struct stream *s)
 static void each_stream_is_shown_once(void **state)
 {
     (void)state;
-    struct place *p = open_place(1000);
+    struct registry_place *p = registry_place_open(1000);
     char name[16];
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "%u", i);
@@ -528,13 +495,13 @@ static void each_stream_is_shown_once(void **state)
     seen = (struct seen){.stop_after = 70};
     registry_each(p->r, SIZE_MAX, see, &seen);
     assert_int_equal(seen.n, 70);
-    close_place(p);
+    registry_place_close(p);
 }
 
 static void dropped_blocks_are_home_before_their_pool_goes(void **state)
 {
     (void)state;
-    struct place *p = open_place(10);
+    struct registry_place *p = registry_place_open(10);
     assert_int_equal(create(p, "a"), REGISTRY_CREATED);
     append(p, "a", "one");
     assert_int_equal(fork_of(p, "b", "a"), REGISTRY_CREATED);
@@ -542,7 +509,7 @@ static void dropped_blocks_are_home_before_their_pool_goes(void **state)
     assert_true(test_pool_in_use(&p->pool) > 0);
     registry_drop_all(p->r);
     assert_int_equal(test_pool_in_use(&p->pool), 0);
-    close_place(p);
+    registry_place_close(p);
 }
 
 int main(void)
