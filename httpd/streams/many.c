@@ -110,11 +110,6 @@ static bool attach(struct exchange *x, struct many *m, struct str raw,
         response_error(x, 400, "streams is a list of names, such as a,b,c");
         return false;
     }
-    if (m->n == MANY_STREAMS_MAX) {
-        response_error(x, 400, "one connection follows at most %u streams",
-                       MANY_STREAMS_MAX);
-        return false;
-    }
     if (!request_allowed(x, STREAM_READS, name))
         return false;
     struct stream *s = find(x, name);
@@ -131,12 +126,23 @@ static bool attach(struct exchange *x, struct many *m, struct str raw,
     return ok;
 }
 
+static size_t count(struct str list)
+{
+    struct str comma = comma_of(list);
+    size_t n = 0;
+    do {
+        (void)take_item(&list, comma);
+        n++;
+    } while (list.len > 0);
+    return n;
+}
+
 static bool attach_all(struct exchange *x, struct many *m, struct str list)
 {
     struct begin begin;
+    struct str comma = comma_of(list);
     if (!read_begin(x, &begin))
         return false;
-    struct str comma = comma_of(list);
     do {
         if (!attach(x, m, take_item(&list, comma), &begin))
             return false;
@@ -215,24 +221,37 @@ static bool takes_parameters(struct exchange *x)
     return false;
 }
 
+static void read_all(struct exchange *x, struct str list)
+{
+    size_t most = count(list);
+    if (most > MANY_STREAMS_MAX) {
+        response_error(x, 400, "one connection follows at most %u streams",
+                       MANY_STREAMS_MAX);
+        return;
+    }
+    struct many *m = hub_allot(x->worker->hub, MANY_BYTES(most));
+    if (!m) {
+        live_refuse(x);
+        return;
+    }
+    m->most = most;
+    m->outlet = exchange_outlet(x);
+    m->heartbeat_ms = x->route->config->heartbeat_ms;
+    m->said_ms = worker_now_ms(x->worker);
+    m->stuck_since_ms = m->said_ms;
+    if (attach_all(x, m, list) && !has_all(x, m))
+        follow(x, m);
+    else
+        many_free(m);
+}
+
 bool many_handle(struct exchange *x)
 {
     struct str list =
         query_get(request_str(&x->req, x->req.query), STR("streams"));
     if (!list.at)
         return false;
-    struct many *m = hub_allot(x->worker->hub, sizeof *m);
-    if (!m) {
-        live_refuse(x);
-        return true;
-    }
-    m->outlet = exchange_outlet(x);
-    m->heartbeat_ms = x->route->config->heartbeat_ms;
-    m->said_ms = worker_now_ms(x->worker);
-    m->stuck_since_ms = m->said_ms;
-    if (!takes_parameters(x) || !attach_all(x, m, list) || has_all(x, m))
-        many_free(m);
-    else
-        follow(x, m);
+    if (takes_parameters(x))
+        read_all(x, list);
     return true;
 }

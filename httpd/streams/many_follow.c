@@ -18,7 +18,7 @@ static void wake(struct tap_waiter *waiter)
 bool many_attach(struct many *m, struct stream *s, uint64_t pos)
 {
     struct tap *t = tap_of(m->outlet->worker->hub, s);
-    assert(m->n < MANY_STREAMS_MAX);
+    assert(m->n < m->most);
     if (!t)
         return false;
     struct many_stream *mine = &m->streams[m->n++];
@@ -40,7 +40,7 @@ void many_free(struct many *m)
         detach(&m->streams[i]);
     if (m->websocket)
         websocket_fini(&m->ws);
-    hub_take_back(m->outlet->worker->hub, m, sizeof *m);
+    hub_take_back(m->outlet->worker->hub, m, MANY_BYTES(m->most));
 }
 
 static enum flow push(struct many *m, struct bytes *out, enum flow rendered)

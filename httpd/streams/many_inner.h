@@ -39,8 +39,12 @@ struct many {
     bool finished;
     bool websocket;
     struct websocket ws;
-    struct many_stream streams[MANY_STREAMS_MAX];
+    size_t most; /* that there is room for */
+    struct many_stream streams[];
 };
+
+#define MANY_BYTES(most)                                                       \
+    (sizeof(struct many) + (most) * sizeof(struct many_stream))
 
 /* The copy's next object from its front: appends it to out, framed, and moves
  * the stream's position behind it. */

@@ -84,6 +84,26 @@ static void what_is_for_one_stream_is_400(void **state)
     }
 }
 
+static void one_connection_follows_64_streams(void **state)
+{
+    char target[512];
+    struct live l;
+    (void)state;
+    size_t n =
+        (size_t)snprintf(target, sizeof target, "/s/?from=start&streams=b");
+    for (int i = 1; i < 64; i++)
+        n += (size_t)snprintf(target + n, sizeof target - n, ",a");
+    live_open(&l, server.port, target, "");
+    assert_int_equal(l.status, 200);
+    for (int i = 0; i < 63; i++)
+        live_expect_somewhere(&l, "\"text\":\"one\"");
+    live_close(&l);
+    snprintf(target + n, sizeof target - n, ",a");
+    live_open(&l, server.port, target, "");
+    assert_int_equal(l.status, 400);
+    live_close(&l);
+}
+
 static void
 who_has_all_of_closed_streams_is_told_not_to_come_again(void **state)
 {
@@ -112,6 +132,7 @@ int main(void)
         TEST(comma_beside_plain_ones_belongs_to_a_name),
         TEST(stream_that_is_missing_is_named),
         TEST(what_is_for_one_stream_is_400),
+        TEST(one_connection_follows_64_streams),
         TEST(who_has_all_of_closed_streams_is_told_not_to_come_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
