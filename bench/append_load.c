@@ -86,7 +86,7 @@ static void write_request(struct load *l, unsigned nth)
     }
     size_t one = (size_t)n + l->body_bytes;
     r->len = one * l->depth;
-    r->bytes = malloc(r->len);
+    r->bytes = malloc(r->len + 1);
     if (r->bytes == NULL)
         client_die("requests");
     for (size_t i = 0; i < l->depth; i++) {

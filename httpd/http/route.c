@@ -95,7 +95,8 @@ static void warn_of_open_streams(const struct route_table *t)
     bool guarded = false;
     for (size_t i = 0; i < t->n; i++) {
         const struct route *r = &t->routes[i];
-        bool streams = r->config->streams[0] != '\0';
+        bool streams =
+            r->handle == strict_handle || r->handle == friendly_handle;
         guarded = guarded || (streams && r->tokens);
         if (streams && !r->tokens)
             open = r;

@@ -100,15 +100,17 @@ static void check_lag(struct reader *r, uint64_t now_ms)
     stream_look(r->tap->stream, &now);
     uint64_t lag = now.tail > pos ? now.tail - pos : 0;
     bool bears = reader_skips(r);
-    /* Who is blocked has what comes next in its view. */
-    bool lapped = r->place == READER_BEHIND && pos < now.first;
+    /* Who is blocked has what comes next in its view, but not what comes behind
+     * that when the view itself stands still. */
+    uint64_t next = r->place == READER_BLOCKED ? r->view->pos : pos;
+    bool lapped = next < now.first;
     if (lag == 0) {
         r->soft_since_ms = 0;
         r->stuck_since_ms = 0;
     } else if (stops_others(r, now_ms)) {
         say_why(r, "no progress while a publisher waits", lag);
     } else if (lapped && !bears) {
-        reader_drop_lapped(r, pos, now.first);
+        reader_drop_lapped(r, next, now.first);
     } else if (lags(r, lag, now_ms)) {
         r->soft_since_ms = 0;
         if (!bears)

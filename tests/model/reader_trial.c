@@ -36,8 +36,9 @@ static void fill(struct trial *t, char *at, size_t n)
 {
     unsigned letter = (unsigned)dice_roll(&t->dice);
     for (size_t i = 0; i < n; i++)
-        at[i] = t->kind == STREAM_JSON ? (char)('1' + (letter + i) % 9)
-                                       : (char)('a' + (letter + i * i) % 26);
+        at[i] = t->kind == STREAM_JSON
+                    ? "123456789"[(letter + i) % 9]
+                    : "abcdefghijklmnopqrstuvwxyz"[(letter + i * i) % 26];
 }
 
 static size_t message_bytes(struct trial *t)

@@ -152,7 +152,7 @@ bool is_pattern(const char *at, uint64_t pos, size_t len)
     return true;
 }
 
-bool server_has_logged(const struct server *s, const char *text)
+static char *read_log(const struct server *s)
 {
     char *log = malloc(LOG_BYTES_MAX);
     assert_non_null(log);
@@ -161,6 +161,12 @@ bool server_has_logged(const struct server *s, const char *text)
     size_t n = fread(log, 1, LOG_BYTES_MAX - 1, f);
     fclose(f);
     log[n] = '\0';
+    return log;
+}
+
+bool server_has_logged(const struct server *s, const char *text)
+{
+    char *log = read_log(s);
     bool found = strstr(log, text) != NULL;
     free(log);
     return found;
@@ -171,7 +177,7 @@ void server_expect_log(const struct server *s, const char *text)
     uint64_t end = server_now_ms() + LOG_MS;
     while (!server_has_logged(s, text)) {
         if (server_now_ms() >= end)
-            fail_msg("the log does not say: %s", text);
+            fail_msg("the log does not say: %s; but\n%s", text, read_log(s));
         server_sleep(STEP_MS);
     }
 }

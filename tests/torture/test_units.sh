@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit
 
 programs=("${SLUICE_BUILD:-build}"/tests/torture/units/test_*)
 runs_max=400 # of one program: what makes more allocations repeats itself
-seconds_max=15
+seconds_max=4
 unused=90
 
 # Runs with the Nth failing; says what went wrong, or nothing.

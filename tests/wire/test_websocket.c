@@ -26,8 +26,8 @@ static void begin(struct wire *w)
 static void ask(const char *fields, struct answer *ret)
 {
     char text[1024];
-    snprintf(text, sizeof(text), "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-             fields);
+    snprintf(text, sizeof(text),
+             "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\n%s\r\n", fields);
     wire_ask(server.port, text, ret);
 }
 
@@ -87,7 +87,8 @@ static void what_asks_for_no_websocket_is_told_to(void **state)
 {
     static const char *const heads[] = {
         "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n",
+        "GET " ECHO
+        " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n",
         "GET " ECHO " HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\n"
         "Upgrade: h2c\r\n\r\n",
         "GET " ECHO " HTTP/1.0\r\n" UPGRADE VERSION KEY "\r\n",
