@@ -47,7 +47,7 @@
 #include "buffers/bytes.h"
 #include "httpd/streams/stream.h"
 
-#define RENDER_IN_BYTES_MAX (3u << 10) /* a multiple of 3, for base64 */
+#define RENDER_IN_BYTES_MAX 1536u /* a multiple of 3, for base64 */
 #define RENDER_GROUP_BYTES  (1u << 10)
 /* Every byte a line feed: "\ndata: " each; and ids, controls, chunk heads. */
 #define RENDER_OUT_BYTES_MAX   (8u * RENDER_IN_BYTES_MAX + 1024u)

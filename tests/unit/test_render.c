@@ -305,10 +305,10 @@ static void long_text_is_fragments_of_one_message(void **state)
     begin(&f, RENDER_WS, STREAM_TEXT);
     publish_many(&f, 'x', 2 * RENDER_IN_BYTES_MAX + 2);
     step(&f);
-    assert_memory_equal(f.out.data, "\x01\x7e\x0c\x00x", 5);
+    assert_memory_equal(f.out.data, "\x01\x7e\x06\x00x", 5);
     bytes_reset(&f.out);
     step(&f);
-    assert_memory_equal(f.out.data, "\x00\x7e\x0c\x00x", 5);
+    assert_memory_equal(f.out.data, "\x00\x7e\x06\x00x", 5);
     bytes_reset(&f.out);
     step(&f);
     assert_made(&f, "\x80\x02xx");

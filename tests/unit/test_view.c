@@ -307,6 +307,30 @@ static void lapped_by_its_own_pace_it_is_told_and_ends(void **state)
     assert_true(got_holds(p, "event: gap"));
 }
 
+/* Its view stands still, as nobody is at the tail. */
+static void reader_alone_is_lapped_with_its_view(void **state)
+{
+    struct audience *a = *state;
+    audience_stream(a, POLICY_DROP_OLDEST, "text/plain", 100);
+    struct peer *p = events(a, SIZE_MAX);
+    audience_run(a);
+    p->takes = 10;
+    publish_letters(a, 1, 50);
+    audience_run(a);
+    assert_int_equal(p->reader.place, READER_BLOCKED);
+    publish_letters(a, 2, 50);
+    audience_run(a);
+    audience_wait(a, 250);
+    assert_int_equal(p->fate, PEER_FOLLOWS); /* nothing behind it is lost yet */
+    publish_letters(a, 2, 50);
+    audience_run(a);
+    audience_wait(a, 250);
+    assert_int_equal(p->fate, PEER_DROPPED);
+    assert_string_equal(p->text,
+                        "stream \"s\": bytes 50 to 150 were dropped before "
+                        "they could be sent");
+}
+
 static void slow_reader_skips_to_the_tail(void **state)
 {
     struct audience *a = *state;
@@ -441,6 +465,7 @@ int main(void)
         TEST(views_without_readers_keep_no_memory),
         TEST(view_that_was_lapped_tells_each_reader),
         TEST(lapped_by_its_own_pace_it_is_told_and_ends),
+        TEST(reader_alone_is_lapped_with_its_view),
         TEST(slow_reader_skips_to_the_tail),
         TEST(nothing_is_skipped_where_nothing_is_missing),
         TEST(soft_lag_is_borne_for_a_while),
