@@ -126,6 +126,7 @@ void exchange_reset(struct exchange *x)
     x->finished = false;
     x->broken = false;
     x->length_known = false;
+    x->length_unsaid = false;
     x->failure = FAILURE_RESET;
     x->sent = 0;
     x->always = (struct str){0};

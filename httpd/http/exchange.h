@@ -111,6 +111,7 @@ struct exchange {
     bool keep_alive; /* the connection may serve another request */
     bool broken;     /* a push failed: end the connection */
     bool length_known;
+    bool length_unsaid;       /* HEAD: no field of it */
     uint8_t framing;          /* enum framing */
     uint8_t failure;          /* enum failure */
     uint64_t length;          /* declared body bytes, when length_known */

@@ -13,11 +13,22 @@ static bool is_own_origin(struct str origin)
     return false;
 }
 
+/* Scripts, pictures and sounds are fetched without an Origin. Who follows a
+ * link sees what it leads to himself. */
+static bool is_own_page(const struct exchange *x)
+{
+    struct str origin = request_header_named(&x->req, STR("Origin"));
+    struct str site = request_header_named(&x->req, STR("Sec-Fetch-Site"));
+    struct str mode = request_header_named(&x->req, STR("Sec-Fetch-Mode"));
+    if (origin.at)
+        return is_own_origin(origin);
+    return !str_equal(site, STR("cross-site")) ||
+           str_equal(mode, STR("navigate"));
+}
+
 bool own_machine(const struct exchange *x)
 {
     struct str host = request_str(&x->req, x->req.authority);
-    struct str origin = request_header_named(&x->req, STR("Origin"));
     return x->carrier_ops->from_loopback && x->carrier_ops->from_loopback(x) &&
-           (host.len == 0 || authority_is_loopback(host)) &&
-           (!origin.at || is_own_origin(origin));
+           (host.len == 0 || authority_is_loopback(host)) && is_own_page(x);
 }

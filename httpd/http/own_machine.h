@@ -3,12 +3,12 @@
  * Promise    true when the peer's address is a loopback one, Host names this
  *            machine, and the page that asks, where a browser names one, is of
  *            this machine, too. A browser that was led here by a page from
- *            elsewhere fails by Origin, one that took another name's address
- *            for this machine's (DNS rebinding) by Host.
+ *            elsewhere fails by Origin or Sec-Fetch-Site, one that took another
+ *            name's address for this machine's (DNS rebinding) by Host.
  * Not for    machines with a proxy on them: all that it passes on is from here.
  * Threads    the worker's.
  * Source     RFC 6454 section 7; RFC 9110 section 7.2; WHATWG Fetch section
- *            3.2, Origin. */
+ *            3.2, Origin; W3C Fetch Metadata. */
 #ifndef HTTPD_HTTP_OWN_MACHINE_H
 #define HTTPD_HTTP_OWN_MACHINE_H
 

@@ -130,7 +130,7 @@ static void frame(struct exchange *x)
         x->framing = FRAMING_UNTIL_CLOSE;
     else if (!x->length_known)
         x->framing = FRAMING_CHUNKED;
-    if (x->framing == FRAMING_CHUNKED && !bodiless)
+    if (x->framing == FRAMING_CHUNKED && !bodiless && !x->length_unsaid)
         put(x, STR("Transfer-Encoding: chunked\r\n"));
     if (bodiless || x->req.method == METHOD_HEAD)
         x->framing = FRAMING_NONE;
@@ -190,6 +190,15 @@ void response_send_bytes(struct exchange *x, struct str body)
 void response_send_empty(struct exchange *x)
 {
     response_send_bytes(x, (struct str){0});
+}
+
+void response_send_head(struct exchange *x)
+{
+    assert(x->req.method == METHOD_HEAD);
+    set_length(x, RESPONSE_LENGTH_UNKNOWN);
+    x->length_unsaid = true;
+    send_head(x, (struct str){0});
+    x->finished = true;
 }
 
 void response_send_file(struct exchange *x, const struct file_range *range)

@@ -33,6 +33,10 @@ void response_header_lines(struct exchange *x, struct str lines);
 /* No body; Content-Length: 0 where the status allows one. */
 void response_send_empty(struct exchange *x);
 
+/* Answers HEAD where the length that GET would have is not known: no field
+ * tells of one. RFC 9110 section 8.6 */
+void response_send_head(struct exchange *x);
+
 /* The whole body, copied behind the head. */
 void response_send_bytes(struct exchange *x, struct str body);
 

@@ -87,8 +87,7 @@ static bool prepare(struct route *r, const struct route_config *config,
     return open_folder(r, ret_error, error_cap);
 }
 
-/* All mounts serve the same streams, and the one without tokens anybody here.
- */
+/* All mounts serve the same streams, one without tokens anybody here. */
 static void warn_of_open_streams(const struct route_table *t)
 {
     const struct route *open = NULL;

@@ -99,15 +99,37 @@ static bool is_refused_anyway(struct stream *s, const struct append *a)
             !media_type_same(a->content_type, stream_content_type(s)));
 }
 
+/* The body as messages of such a stream; false: what is wrong was answered. */
+static bool read_messages(struct exchange *x, struct stream *s,
+                          struct append *a, const struct gather_turn *turn,
+                          struct messages *m)
+{
+    enum stream_kind kind = stream_kind(s);
+    if (kind == STREAM_JSON && is_refused_anyway(s, a))
+        kind = STREAM_BINARY;
+    enum body_fault fault = messages_read(m, kind, turn);
+    answer_body_fault(x, m, fault);
+    a->messages = m->many ? m->many : &m->one;
+    a->messages_n = m->n;
+    return fault == BODY_FINE;
+}
+
+static enum append_result append_now(struct exchange *x, struct stream *s,
+                                     struct append *a,
+                                     struct append_outcome *ret)
+{
+    struct worker *w = x->worker;
+    a->pool = &w->pool;
+    a->now_ms = hub_now_ms(w->hub);
+    return stream_append(s, a, ret);
+}
+
 static enum gather_step append_messages(struct exchange *x, struct stream *s,
                                         struct append *a,
                                         struct gather_turn *turn)
 {
     struct append_outcome outcome;
-    struct worker *w = x->worker;
-    a->pool = &w->pool;
-    a->now_ms = hub_now_ms(w->hub);
-    enum append_result r = stream_append(s, a, &outcome);
+    enum append_result r = append_now(x, s, a, &outcome);
     if (r == APPEND_FULL && !turn->timed_out) {
         turn->stream = stream_ref(s);
         turn->wait_ms = append_wait_ms(s);
@@ -118,65 +140,52 @@ static enum gather_step append_messages(struct exchange *x, struct stream *s,
     return GATHER_ANSWERED;
 }
 
-static enum gather_step append_and_enter(struct exchange *x, struct stream *s,
-                                         struct append *a,
-                                         struct gather_turn *turn)
-{
-    struct append_outcome outcome;
-    struct stream *entered = NULL;
-    struct worker *w = x->worker;
-    enum gather_step step = GATHER_ANSWERED;
-    a->pool = &w->pool;
-    a->now_ms = hub_now_ms(w->hub);
-    enum append_result r = stream_append(s, a, &outcome);
-    if (r != APPEND_DONE) {
-        answer_append(x, s, a, r, &outcome);
-        return GATHER_ANSWERED;
-    }
-    enum registry_result entry =
-        registry_add(hub_registry(w->hub), s, a->now_ms, &entered);
-    if (entry == REGISTRY_CREATED)
-        answer_append(x, s, a, r, &outcome);
-    else if (entry == REGISTRY_EXISTS)
-        step = append_messages(x, entered, a, turn);
-    else
-        answer_registry(x, entry, true);
-    stream_unref(entered);
-    return step;
-}
-
-/* Gives the messages of the body to then(). */
-static enum gather_step with_messages(
-    struct exchange *x, struct stream *s, struct append *a,
-    struct gather_turn *turn,
-    enum gather_step (*then)(struct exchange *x, struct stream *s,
-                             struct append *a, struct gather_turn *turn))
+enum gather_step append_body(struct exchange *x, struct stream *s,
+                             struct append *a, struct gather_turn *turn)
 {
     struct messages m = {0};
-    enum stream_kind kind = stream_kind(s);
-    if (kind == STREAM_JSON && is_refused_anyway(s, a))
-        kind = STREAM_BINARY;
-    enum body_fault fault = messages_read(&m, kind, turn);
     enum gather_step step = GATHER_ANSWERED;
-    if (fault != BODY_FINE) {
-        answer_body_fault(x, &m, fault);
-    } else {
-        a->messages = m.many ? m.many : &m.one;
-        a->messages_n = m.n;
-        step = then(x, s, a, turn);
-    }
+    if (read_messages(x, s, a, turn, &m))
+        step = append_messages(x, s, a, turn);
     messages_fini(&m);
     return step;
 }
 
-enum gather_step append_body(struct exchange *x, struct stream *s,
-                             struct append *a, struct gather_turn *turn)
+/* The stream that has the name already, if there is one; else answered. */
+static struct stream *append_and_enter(struct exchange *x, struct stream *s,
+                                       struct append *a)
 {
-    return with_messages(x, s, a, turn, append_messages);
+    struct append_outcome outcome;
+    struct stream *there = NULL;
+    enum append_result r = append_now(x, s, a, &outcome);
+    if (r != APPEND_DONE) {
+        answer_append(x, s, a, r, &outcome);
+        return NULL;
+    }
+    enum registry_result entry =
+        registry_add(hub_registry(x->worker->hub), s, a->now_ms, &there);
+    if (entry == REGISTRY_EXISTS)
+        return there;
+    if (entry == REGISTRY_CREATED)
+        answer_append(x, s, a, r, &outcome);
+    else
+        answer_registry(x, entry, true);
+    stream_unref(there);
+    return NULL;
 }
 
 enum gather_step append_first(struct exchange *x, struct stream *s,
                               struct append *a, struct gather_turn *turn)
 {
-    return with_messages(x, s, a, turn, append_and_enter);
+    struct messages m = {0};
+    struct stream *there = NULL;
+    if (read_messages(x, s, a, turn, &m))
+        there = append_and_enter(x, s, a);
+    messages_fini(&m);
+    if (!there)
+        return GATHER_ANSWERED;
+    /* It may be of another kind: its messages are read anew. */
+    enum gather_step step = append_body(x, there, a, turn);
+    stream_unref(there);
+    return step;
 }

@@ -52,9 +52,9 @@ void answer_body_fault(struct exchange *x, const struct messages *m,
 enum gather_step append_body(struct exchange *x, struct stream *s,
                              struct append *a, struct gather_turn *turn);
 
-/* As append_body(), to a stream that is in no registry yet: it enters this
- * worker's when the append was made, and never waits. Who came first has the
- * name; then it is his stream that is appended to. */
+/* As append_body(), to a stream that is in no registry yet: it enters the
+ * registry when the append was made. Who came first has the name; then it is
+ * his stream that is appended to. */
 enum gather_step append_first(struct exchange *x, struct stream *s,
                               struct append *a, struct gather_turn *turn);
 

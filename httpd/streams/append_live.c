@@ -12,6 +12,7 @@
 #include "httpd/streams/hub.h"
 #include "httpd/streams/tap.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A publisher whose body has no end yet. What found no room although there was
@@ -22,7 +23,8 @@ struct live_body {
     struct exchange *x;
     struct stream *stream;
     struct bytes held;
-    uint64_t tail; /* behind what was appended */
+    uint64_t tail;     /* behind what was appended */
+    uint64_t until_ms; /* of the wait under way; 0: none */
     bool close;
     bool empty_fine;
     bool came; /* some of a body */
@@ -63,8 +65,9 @@ static void wait_for_room(struct live_body *b)
     if (b->waiter.tap)
         return;
     b->waiter.wake = wake;
-    b->waiter.deadline_ms =
-        worker_now_ms(b->x->worker) + append_wait_ms(b->stream);
+    if (b->until_ms == 0)
+        b->until_ms = worker_now_ms(b->x->worker) + append_wait_ms(b->stream);
+    b->waiter.deadline_ms = b->until_ms;
     if (!tap_wait_room(b->x, b->stream, &b->waiter))
         refuse(b, "out of memory");
 }
@@ -83,8 +86,18 @@ static enum append_result append(struct live_body *b, struct str piece,
     enum append_result r = stream_append(b->stream, &a, ret);
     b->waiter.need = ret->need;
     b->tail = ret->tail;
+    if (r == APPEND_DONE)
+        b->until_ms = 0;
     if (r == APPEND_DONE || r == APPEND_FULL)
         return r;
+    if (r == APPEND_REFUSED) {
+        refuse(b, "the stream is full; what came before was appended");
+        return r;
+    }
+    if (r == APPEND_NO_MEMORY) {
+        refuse(b, "short of memory; what came before was appended");
+        return r;
+    }
     b->over = true;
     b->x->keep_alive = false;
     answer_append(b->x, b->stream, &a, r, ret);
@@ -166,39 +179,15 @@ static enum flow push(void *self, struct exchange *x, struct str piece)
     return FLOW_DONE;
 }
 
-/* The last piece may have to wait, although there is no more to read. */
-static enum flow pull_end(void *self, struct exchange *x)
-{
-    struct live_body *b = self;
-    (void)x;
-    if (b->waiter.timed_out)
-        refuse(b, "the stream is full and its readers do not get on; "
-                  "the last bytes were not appended");
-    else if (let_go(b))
-        finish(b);
-    else if (!b->over)
-        wait_for_room(b);
-    return b->over ? FLOW_DONE : FLOW_AGAIN;
-}
-
-static void stop_nothing(void *self)
-{
-    (void)self;
-}
-
-/* The body frees what both use. */
-static const struct source_ops end_ops = {
-    .name = "publish end", .pull = pull_end, .stop = stop_nothing};
-
+/* What is held is not followed by the end: nothing is read meanwhile. */
 static void end(void *self, struct exchange *x)
 {
     struct live_body *b = self;
+    (void)x;
     if (b->over)
         return;
-    if (b->held.len == 0)
-        finish(b);
-    else
-        exchange_defer(x, &end_ops, b);
+    assert(b->held.len == 0);
+    finish(b);
 }
 
 static void stop(void *self)

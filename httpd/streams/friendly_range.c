@@ -11,9 +11,10 @@
 #include "httpd/streams/strict.h"
 #include "parser/ascii.h"
 #include "parser/number.h"
+#include "parser/query.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 /* What a client asks for that means "and what is still to come": RFC 8673
  * section 2.1. */
@@ -60,11 +61,19 @@ static void put_range(struct exchange *x, uint64_t first, uint64_t last,
     response_header(x, "Accept-Ranges", STR("bytes"));
 }
 
-static void begin(struct exchange *x, struct stream *s)
+/* With the fields that GET of all has: RFC 9110 section 15.3.7. */
+static void begin(struct exchange *x, struct stream *s,
+                  const struct stream_state *now)
 {
+    char tag[STREAM_TAG_BYTES];
     response_begin(x, 206);
     response_header(x, "Content-Type", stream_content_type(s));
-    response_header(x, "Cache-Control", STR("no-store"));
+    response_header(x, "Cache-Control", STR("no-cache"));
+    response_header(x, "Vary", STR("Accept"));
+    if (now->first > 0)
+        return;
+    size_t len = stream_tag(tag, s, 0, now->tail, now->closed);
+    response_header(x, "ETag", (struct str){tag, len});
 }
 
 static void answer_live(struct exchange *x, struct stream *s, uint64_t first,
@@ -74,7 +83,7 @@ static void answer_live(struct exchange *x, struct stream *s, uint64_t first,
     live_begin(&live, s);
     live.style.form = RENDER_RAW;
     live.pos = first;
-    begin(x, s);
+    begin(x, s, now);
     put_range(x, first, VERY_LARGE, now);
     response_header(x, "X-Accel-Buffering", STR("no"));
     live_follow(x, s, &live);
@@ -85,7 +94,7 @@ static void answer_part(struct exchange *x, struct stream *s,
                         const struct stream_state *now)
 {
     uint64_t last = asked->last < now->tail ? asked->last : now->tail - 1;
-    begin(x, s);
+    begin(x, s, now);
     put_range(x, asked->first, last, now);
     catch_up_send(x, s, asked->first, last + 1, false);
     stream_unref(s);
@@ -103,13 +112,23 @@ static void answer_outside(struct exchange *x, struct stream *s,
     response_send_error(x, "the stream has nothing there");
 }
 
-/* Bytes never change where they stand: any tag of this stream is good. */
+/* Of bytes from the first on, which never change: what came before stands. */
 static bool is_same_stream(struct exchange *x, struct stream *s)
 {
-    char tag[STREAM_TAG_BEGIN_BYTES];
+    char tag[STREAM_TAG_BYTES];
     struct str if_range = request_header(&x->req, HEADER_IF_RANGE);
-    int n = snprintf(tag, sizeof tag, STREAM_TAG_BEGIN, stream_id(s));
-    return !if_range.at || str_starts(if_range, (struct str){tag, (size_t)n});
+    size_t len = stream_tag(tag, s, 0, 0, false) - strlen("0\"");
+    return !if_range.at || str_starts(if_range, (struct str){tag, len});
+}
+
+/* A range is one of all bytes that were ever appended; an array of JSON, and
+ * what begins elsewhere, is another representation. */
+static bool takes_range(struct exchange *x, struct stream *s)
+{
+    struct str query = request_str(&x->req, x->req.query);
+    return stream_kind(s) != STREAM_JSON &&
+           !query_get(query, STR("offset")).at &&
+           !query_get(query, STR("from")).at && is_same_stream(x, s);
 }
 
 bool friendly_range(struct exchange *x, struct stream *s)
@@ -117,7 +136,7 @@ bool friendly_range(struct exchange *x, struct stream *s)
     struct asked_range asked;
     struct stream_state now;
     struct str field = request_header(&x->req, HEADER_RANGE);
-    if (!field.at || !read_range(field, &asked) || !is_same_stream(x, s))
+    if (!field.at || !read_range(field, &asked) || !takes_range(x, s))
         return false;
     stream_touch(s, hub_now_ms(x->worker->hub));
     stream_look(s, &now);

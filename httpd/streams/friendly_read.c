@@ -11,7 +11,6 @@
 #include "httpd/streams/stream_from.h"
 #include "httpd/streams/stream_wait.h"
 #include "httpd/streams/strict.h"
-#include "parser/accept.h"
 #include "parser/number.h"
 #include "parser/query.h"
 #include "parser/stream_offset.h"
@@ -19,14 +18,6 @@
 #include <string.h>
 
 #define WORD_BYTES_MAX 64u
-
-static bool asks_events(struct exchange *x)
-{
-    struct str accept = request_header(&x->req, HEADER_ACCEPT);
-    return accept.at &&
-           accept_type_weight(accept, STR("text/event-stream")) > 0 &&
-           accept_type_weight(accept, STR("text/html")) <= 0;
-}
 
 static bool read_word(struct exchange *x, struct read_request *want,
                       struct stream *s, struct str word)
@@ -251,7 +242,7 @@ static void read_found(struct exchange *x, struct stream *s, bool waited)
         return;
     }
     want.by_accept = want.live == LIVE_NONE;
-    if (want.live == LIVE_NONE && asks_events(x))
+    if (want.live == LIVE_NONE && request_asks_events(x))
         want.live = LIVE_SSE;
     if (want.live == LIVE_NONE || want.live == LIVE_LONG_POLL) {
         read_finite(x, s, &want);

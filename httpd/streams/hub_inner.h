@@ -29,8 +29,8 @@ struct hub {
     struct io_watch watch;
     int wake_fd;
     uint64_t swept_ms;
-    _Atomic uint64_t
-        views_bytes; /* charged; read by any thread, as the next two */
+    /* Read by any thread. */
+    _Atomic uint64_t views_bytes; /* charged, what was taken along as well */
     _Atomic uint64_t readers_n;
     _Atomic uint64_t readers_dropped_n;
     char copied[STREAM_READ_BYTES]; /* of a stream */

@@ -1,5 +1,4 @@
 #include "httpd/streams/many.h"
-#include "httpd/streams/live.h"
 
 #include "httpd/config/config.h"
 #include "httpd/http/exchange.h"
@@ -9,8 +8,10 @@
 #include "httpd/loop/worker.h"
 #include "httpd/streams/answers.h"
 #include "httpd/streams/hub.h"
+#include "httpd/streams/live.h"
 #include "httpd/streams/many_inner.h"
 #include "httpd/streams/stream_from.h"
+#include "httpd/streams/strict.h"
 #include "parser/number.h"
 #include "parser/query.h"
 
@@ -68,6 +69,13 @@ static bool read_begin(struct exchange *x, struct begin *ret)
     return false;
 }
 
+static void refuse_offsets(struct exchange *x)
+{
+    response_error(x, 400,
+                   "the offsets are numbers, one for each stream, as the last "
+                   "id said");
+}
+
 static bool position(struct exchange *x, struct stream *s, struct begin *begin,
                      uint64_t *ret)
 {
@@ -76,13 +84,14 @@ static bool position(struct exchange *x, struct stream *s, struct begin *begin,
         *ret = stream_from_pos(s, &begin->from, hub_now_ms(x->worker->hub));
         return true;
     }
+    if (!number_read_u64(take_item(&begin->offsets, begin->comma), ret)) {
+        refuse_offsets(x);
+        return false;
+    }
     stream_look(s, &now);
-    if (number_read_u64(take_item(&begin->offsets, begin->comma), ret) &&
-        *ret <= now.tail)
+    if (*ret <= now.tail)
         return true;
-    response_error(x, 400,
-                   "the offsets are numbers, one for each stream, as "
-                   "the last id said");
+    answer_beyond(x, &now);
     return false;
 }
 
@@ -147,7 +156,10 @@ static bool attach_all(struct exchange *x, struct many *m, struct str list)
         if (!attach(x, m, take_item(&list, comma), &begin))
             return false;
     } while (list.len > 0);
-    return true;
+    if (begin.offsets.len == 0)
+        return true;
+    refuse_offsets(x);
+    return false;
 }
 
 static void follow_by_frames(struct exchange *x, struct many *m)

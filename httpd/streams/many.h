@@ -16,8 +16,10 @@
  *
  * Promise    every message of every stream in its order, or the gap. A stream
  *            without news does not hold up the others.
- * Limits     MANY_STREAMS_MAX streams; parts of MANY_PART_BYTES. Under policy
- * block it holds up publishers as any reader does, and is evicted as such.
+ *            Under policy block it holds up publishers as any reader does, and
+ *            is evicted as such; limits of lag do not count, and a gap goes on
+ *            at what is left.
+ * Limits     MANY_STREAMS_MAX streams; parts of MANY_PART_BYTES.
  * Threads    the worker's. */
 #ifndef HTTPD_STREAMS_MANY_H
 #define HTTPD_STREAMS_MANY_H

@@ -4,8 +4,6 @@
 #include "httpd/streams/render.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 static void wake(struct tap_waiter *waiter)
 {
@@ -24,6 +22,9 @@ bool many_attach(struct many *m, struct stream *s, uint64_t pos)
     struct many_stream *mine = &m->streams[m->n++];
     *mine = (struct many_stream){
         .waiter.wake = wake, .many = m, .tap = t, .pos = pos};
+    /* The rest of a message is no value by itself. */
+    mine->in_message =
+        stream_kind(s) == STREAM_JSON && !stream_at_message(s, pos);
     tap_hold_in(t, &mine->hold, pos);
     return true;
 }
@@ -100,13 +101,18 @@ static void arm(struct many *m)
     }
 }
 
+static struct render_style style_of(const struct many *m)
+{
+    return (struct render_style){.form = m->websocket ? RENDER_WS : RENDER_SSE,
+                                 .chunked = m->chunked};
+}
+
 /* HTTP's last chunk, or a close frame. */
 static enum flow push_last(struct many *m, unsigned code, const char *reason)
 {
     struct bytes out;
     struct render_state state = {0};
-    struct render_style style = {.form = m->websocket ? RENDER_WS : RENDER_SSE,
-                                 .chunked = m->chunked};
+    struct render_style style = style_of(m);
     bytes_init(&out, RENDER_OUT_BYTES_MAX);
     m->finished = true;
     return push(m, &out, render_end(&style, &state, code, reason, &out));
@@ -124,8 +130,7 @@ static enum flow push_comment(struct many *m)
 {
     struct bytes out;
     struct render_state state = {0};
-    struct render_style style = {.form = m->websocket ? RENDER_WS : RENDER_SSE,
-                                 .chunked = m->chunked};
+    struct render_style style = style_of(m);
     bytes_init(&out, RENDER_OUT_BYTES_MAX);
     return push(m, &out, render_heartbeat(&style, &state, &out));
 }
@@ -178,24 +183,10 @@ static uint64_t lag_of(const struct many_stream *s)
 
 static void drop(struct many *m, const struct many_stream *s, uint64_t lag)
 {
-    char text[384];
-    struct str name = stream_name(s->tap->stream);
-    int len = name.len < 200 ? (int)name.len : 200;
-    snprintf(text, sizeof text,
-             "stream \"%.*s\": no progress while a publisher waits, %" PRIu64
-             " bytes behind",
-             len, name.at, lag);
+    char text[TAP_TEXT_BYTES];
+    tap_lag_text(s->tap, "no progress while a publisher waits", lag, text);
     atomic_fetch_add(&s->tap->hub->readers_dropped_n, 1);
     m->outlet->ops->drop(m->outlet, text);
-}
-
-static bool stops_others(const struct many *m, const struct many_stream *s,
-                         uint64_t now_ms)
-{
-    const struct stream_bounds *bounds = stream_bounds(s->tap->stream);
-    return bounds->policy == POLICY_BLOCK &&
-           now_ms - m->stuck_since_ms >= bounds->slow_after_ms &&
-           stream_holds_publishers(s->tap->stream);
 }
 
 /* Under policy block one without progress would stop a publisher for ever. One
@@ -214,7 +205,8 @@ static void check_progress(struct many *m, uint64_t now_ms)
     for (size_t i = 0; i < m->n; i++) {
         struct many_stream *s = &m->streams[i];
         lag = lag_of(s);
-        if (lag > 0 && stops_others(m, s, now_ms)) {
+        if (lag > 0 &&
+            tap_stops_publishers(s->tap, m->stuck_since_ms, now_ms)) {
             drop(m, s, lag);
             return;
         }

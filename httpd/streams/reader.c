@@ -177,21 +177,10 @@ void reader_finish(struct reader *r)
     r->outlet->ops->wake(r->outlet);
 }
 
-static void gap_text(const struct reader *r, uint64_t from, uint64_t to,
-                     char *out, size_t cap)
-{
-    struct str name = stream_name(stream_of(r));
-    int len = name.len < 200 ? (int)name.len : 200;
-    snprintf(out, cap,
-             "stream \"%.*s\": bytes %" PRIu64 " to %" PRIu64
-             " were dropped before they could be sent",
-             len, name.at, from, to);
-}
-
 void reader_drop_lapped(struct reader *r, uint64_t from, uint64_t to)
 {
-    char text[384];
-    gap_text(r, from, to, text, sizeof text);
+    char text[TAP_TEXT_BYTES];
+    tap_gap_text(r->tap, from, to, text);
     reader_drop(r, text);
 }
 
@@ -265,8 +254,8 @@ static void end_lapped(struct reader *r, const char *text)
  * whole. */
 static enum flow cut_off(struct reader *r, uint64_t from, uint64_t to)
 {
-    char text[384];
-    gap_text(r, from, to, text, sizeof text);
+    char text[TAP_TEXT_BYTES];
+    tap_gap_text(r->tap, from, to, text);
     if (reader_ends_by_close(r))
         reader_drop(r, text);
     else
@@ -294,14 +283,14 @@ static enum flow push_last(struct reader *r, const struct stream_state *now)
 static enum flow push_gap(struct reader *r, const struct stream_state *now)
 {
     struct bytes *out = &hub_of(r)->rendered;
-    char text[384];
+    char text[TAP_TEXT_BYTES];
     uint64_t from = r->pos;
     bool goes_on = reader_skips(r);
     if (r->style.form == RENDER_RAW)
         return cut_off(r, from, now->first);
     r->skips = false;
     r->pos = goes_on ? now->tail : now->first;
-    gap_text(r, from, r->pos, text, sizeof text);
+    tap_gap_text(r->tap, from, r->pos, text);
     bytes_reset(out);
     if (!goes_on)
         end_lapped(r, text);
@@ -318,8 +307,10 @@ static enum flow sent_all(struct reader *r)
     struct view *v = r->view;
     if (v->ended)
         return FLOW_END;
-    if (!view_add_slot(v, r))
+    if (!view_add_slot(v, r)) {
+        end_lapped(r, "no memory for a place at the tail");
         return FLOW_FAILED;
+    }
     unlink_from(r);
     r->place = READER_TAIL;
     tap_news(r->tap); /* it may have more by now, and the floor has moved */

@@ -2,9 +2,6 @@
 
 #include "httpd/streams/hub_inner.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 /* The response ends in good order. */
 static void end_well(struct reader *r, unsigned code, const char *reason)
 {
@@ -73,11 +70,8 @@ static bool lags(struct reader *r, uint64_t lag, uint64_t now_ms)
 
 static void say_why(struct reader *r, const char *what, uint64_t lag)
 {
-    char text[384];
-    struct str name = stream_name(r->tap->stream);
-    int len = name.len < 200 ? (int)name.len : 200;
-    snprintf(text, sizeof text, "stream \"%.*s\": %s, %" PRIu64 " bytes behind",
-             len, name.at, what, lag);
+    char text[TAP_TEXT_BYTES];
+    tap_lag_text(r->tap, what, lag, text);
     reader_drop(r, text);
 }
 
@@ -85,12 +79,9 @@ static void say_why(struct reader *r, const char *what, uint64_t lag)
  * nothing to get for a while is given all of the time. */
 static bool stops_others(struct reader *r, uint64_t now_ms)
 {
-    const struct stream_bounds *bounds = stream_bounds(r->tap->stream);
     if (r->stuck_since_ms == 0)
         r->stuck_since_ms = now_ms;
-    return bounds->policy == POLICY_BLOCK &&
-           now_ms - r->stuck_since_ms >= bounds->slow_after_ms &&
-           stream_holds_publishers(r->tap->stream);
+    return tap_stops_publishers(r->tap, r->stuck_since_ms, now_ms);
 }
 
 static void check_lag(struct reader *r, uint64_t now_ms)

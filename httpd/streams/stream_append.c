@@ -210,6 +210,8 @@ static enum append_result append_locked(struct stream *s,
         r = reserve(s, a);
     if (r == APPEND_DONE && a->messages_n > 0)
         r = store_messages(s, a, bytes);
+    if (r == APPEND_DUPLICATE)
+        s->touched_ms = a->now_ms;
     if (r != APPEND_DONE)
         return r;
     if (a->producer.id.at) {

@@ -7,6 +7,7 @@
 #include "httpd/http/response.h"
 #include "httpd/http/route.h"
 #include "httpd/streams/producers.h"
+#include "parser/accept.h"
 #include "parser/ascii.h"
 #include "parser/number.h"
 #include "parser/query.h"
@@ -174,6 +175,14 @@ bool request_read(struct exchange *x, struct read_request *ret)
     /* One that is not ours says nothing. */
     (void)number_read_u64(cursor, &ret->cursor);
     return true;
+}
+
+bool request_asks_events(const struct exchange *x)
+{
+    struct str accept = request_header(&x->req, HEADER_ACCEPT);
+    return accept.at &&
+           accept_type_weight(accept, STR("text/event-stream")) > 0 &&
+           accept_type_weight(accept, STR("text/html")) <= 0;
 }
 
 bool request_closes(const struct exchange *x)

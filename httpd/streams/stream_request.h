@@ -66,6 +66,9 @@ bool request_read(struct exchange *x, struct read_request *ret);
 bool request_param(struct exchange *x, struct str name, char *out, size_t cap,
                    struct str *ret_value);
 
+/* Whether Accept prefers events: of a friendly stream, a live read. */
+bool request_asks_events(const struct exchange *x);
+
 /* Whether Stream-Closed says true. */
 bool request_closes(const struct exchange *x);
 

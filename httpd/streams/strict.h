@@ -13,14 +13,8 @@
 
 #include "httpd/streams/stream_request.h"
 
-#include <inttypes.h>
-
 struct exchange;
 struct gather_turn;
-
-/* How the entity tags of a stream begin, by its id: uint64_t. */
-#define STREAM_TAG_BEGIN       "\"%" PRIx64 ":"
-#define STREAM_TAG_BEGIN_BYTES 24u
 
 void strict_handle(struct exchange *x);
 
@@ -28,6 +22,11 @@ void strict_handle(struct exchange *x);
  * Catch-up, long-poll and the strict SSE. */
 void strict_read(struct exchange *x, struct stream *s,
                  const struct read_request *want);
+
+/* The entity tag of a stream's bytes [from, to); closed: and then no more. */
+#define STREAM_TAG_BYTES 96u
+size_t stream_tag(char out[STREAM_TAG_BYTES], const struct stream *s,
+                  uint64_t from, uint64_t to, bool closed);
 
 /* HEAD, and DELETE, of either mount. ranges: GET takes Range. */
 void answer_head_of(struct exchange *x, struct str name, bool ranges);
@@ -40,6 +39,9 @@ struct stream *find_or_refuse(struct exchange *x, struct str name);
 /* The position that was asked for, or false and an answer: 400, 410. */
 bool resolve_pos(struct exchange *x, struct stream *s,
                  const struct read_request *want, uint64_t *ret_pos);
+
+/* 410: the offset that was asked for is beyond the tail. */
+void answer_beyond(struct exchange *x, const struct stream_state *now);
 
 /* A cursor beyond what the client sent. */
 uint64_t next_cursor(struct exchange *x, uint64_t sent);

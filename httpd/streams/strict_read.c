@@ -10,13 +10,13 @@
 #include "httpd/streams/strict.h"
 #include "parser/entity_tag.h"
 
+#include "parser/query.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/random.h>
 
-#define FRESH     "max-age=60, stale-while-revalidate=300"
-#define TAG_BYTES 96u
+#define FRESH "max-age=60, stale-while-revalidate=300"
 
 /* Jitter of a cursor that must move on: 1 to 3600 seconds of 20 s each. */
 #define CURSOR_JITTER_MAX 180u
@@ -29,6 +29,14 @@ static void answer_lapped(struct exchange *x, uint64_t first)
                            "Stream-Earliest-Offset");
 }
 
+void answer_beyond(struct exchange *x, const struct stream_state *now)
+{
+    response_begin(x, 410);
+    put_offset(x, "Stream-Earliest-Offset", now->first);
+    put_next_offset(x, now->tail);
+    response_send_error(x, "the offset lies beyond the stream's tail");
+}
+
 bool resolve_pos(struct exchange *x, struct stream *s,
                  const struct read_request *want, uint64_t *ret_pos)
 {
@@ -38,10 +46,7 @@ bool resolve_pos(struct exchange *x, struct stream *s,
                : want->from == READ_FROM_NOW ? now.tail
                                              : now.first;
     if (want->from == READ_FROM_BEYOND || *ret_pos > now.tail) {
-        response_begin(x, 410);
-        put_offset(x, "Stream-Earliest-Offset", now.first);
-        put_next_offset(x, now.tail);
-        response_send_error(x, "the offset lies beyond the stream's tail");
+        answer_beyond(x, &now);
         return false;
     }
     if (*ret_pos < now.first) {
@@ -79,13 +84,13 @@ struct span_answer {
     bool varies; /* another Accept gets another answer */
 };
 
-static size_t write_tag(char out[TAG_BYTES], struct stream *s,
-                        const struct span_answer *a)
+size_t stream_tag(char out[STREAM_TAG_BYTES], const struct stream *s,
+                  uint64_t from, uint64_t to, bool closed)
 {
-    int n =
-        snprintf(out, TAG_BYTES, STREAM_TAG_BEGIN "%" PRIu64 ":%" PRIu64 "%s\"",
-                 stream_id(s), a->from, a->to, a->closed ? ":c" : "");
-    assert(n > 0 && (size_t)n < TAG_BYTES);
+    int n = snprintf(out, STREAM_TAG_BYTES,
+                     "\"%" PRIx64 ":%" PRIu64 ":%" PRIu64 "%s\"", stream_id(s),
+                     from, to, closed ? ":c" : "");
+    assert(n > 0 && (size_t)n < STREAM_TAG_BYTES);
     return (size_t)n;
 }
 
@@ -123,8 +128,8 @@ static struct str caching(struct exchange *x, const struct span_answer *a)
 static void send_span(struct exchange *x, struct stream *s,
                       const struct span_answer *a, uint64_t cursor)
 {
-    char text[TAG_BYTES];
-    struct str tag = {text, write_tag(text, s, a)};
+    char text[STREAM_TAG_BYTES];
+    struct str tag = {text, stream_tag(text, s, a->from, a->to, a->closed)};
     bool same = !a->now && has_tag(x, tag);
     response_begin(x, same ? 304 : 200);
     if (!same)
@@ -268,6 +273,15 @@ void strict_read(struct exchange *x, struct stream *s,
         catch_up(x, s, want, pos);
 }
 
+/* GET of which HEAD does not know the length beforehand. */
+static bool asks_for_part(const struct exchange *x)
+{
+    struct str query = request_str(&x->req, x->req.query);
+    return query_get(query, STR("offset")).at ||
+           query_get(query, STR("from")).at ||
+           query_get(query, STR("live")).at || request_asks_events(x);
+}
+
 void answer_head(struct exchange *x, struct stream *s, bool ranges)
 {
     struct span_answer a;
@@ -281,8 +295,12 @@ void answer_head(struct exchange *x, struct stream *s, bool ranges)
     if (now.closed)
         put_closed(x);
     response_header(x, "Cache-Control", STR("no-store"));
-    if (ranges)
+    if (ranges && stream_kind(s) != STREAM_JSON)
         response_header(x, "Accept-Ranges", STR("bytes"));
+    if (asks_for_part(x)) {
+        response_send_head(x);
+        return;
+    }
     /* The length is that of GET; the bytes stay here. */
     find_span(x, s, now.first, &a);
     catch_up_send(x, s, a.from, a.to, stream_kind(s) == STREAM_JSON);

@@ -6,8 +6,12 @@
 #include "httpd/streams/view.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define SHOWN_BYTES_MAX 200
 
 static struct tap **bucket_of(struct hub *h, const struct stream *s)
 {
@@ -162,6 +166,38 @@ static void update_floor(struct tap *t)
     stream_tap_floor(t->stream, t, floor);
 }
 
+bool tap_stops_publishers(const struct tap *t, uint64_t since_ms,
+                          uint64_t now_ms)
+{
+    return blocks(t) &&
+           now_ms - since_ms >= stream_bounds(t->stream)->slow_after_ms &&
+           stream_holds_publishers(t->stream);
+}
+
+/* Of a name, in a line of the log. */
+static int shown_len(const struct tap *t)
+{
+    struct str name = stream_name(t->stream);
+    return name.len < SHOWN_BYTES_MAX ? (int)name.len : SHOWN_BYTES_MAX;
+}
+
+void tap_lag_text(const struct tap *t, const char *what, uint64_t lag,
+                  char out[TAP_TEXT_BYTES])
+{
+    snprintf(out, TAP_TEXT_BYTES,
+             "stream \"%.*s\": %s, %" PRIu64 " bytes behind", shown_len(t),
+             stream_name(t->stream).at, what, lag);
+}
+
+void tap_gap_text(const struct tap *t, uint64_t from, uint64_t to,
+                  char out[TAP_TEXT_BYTES])
+{
+    snprintf(out, TAP_TEXT_BYTES,
+             "stream \"%.*s\": bytes %" PRIu64 " to %" PRIu64
+             " were dropped before they could be sent",
+             shown_len(t), stream_name(t->stream).at, from, to);
+}
+
 /* What a waiter waits for is there, or will never be. */
 static bool is_due(struct tap *t, const struct tap_waiter *w,
                    const struct stream_state *now)
@@ -211,8 +247,8 @@ static bool waits_alone(struct tap *t, struct tap_waiter *w, uint64_t now_ms)
 
 static bool is_late(struct tap *t, struct tap_waiter *w, uint64_t now_ms)
 {
-    bool leaves = t->hub->worker->draining && !w->room;
-    return leaves || (w->deadline_ms > 0 && now_ms >= w->deadline_ms) ||
+    return t->hub->worker->draining ||
+           (w->deadline_ms > 0 && now_ms >= w->deadline_ms) ||
            waits_alone(t, w, now_ms);
 }
 
@@ -266,8 +302,7 @@ bool tap_wait_room(struct exchange *x, struct stream *s, struct tap_waiter *w)
     struct tap *t = tap_of(x->worker->hub, s);
     if (!t)
         return false;
-    w->room = true;
-    arm(t, w);
+    tap_wait_space(t, w);
     return true;
 }
 

@@ -99,6 +99,19 @@ void tap_floor_moved(struct tap *t);
 void tap_hold_in(struct tap *t, struct tap_hold *hold, uint64_t pos);
 void tap_hold_out(struct tap *t, struct tap_hold *hold);
 
+/* Whether who has not got on since then keeps a publisher waiting for longer
+ * than slow_after, under policy block. */
+bool tap_stops_publishers(const struct tap *t, uint64_t since_ms,
+                          uint64_t now_ms);
+
+/* One line for the log: stream "NAME": what, so many bytes behind. */
+#define TAP_TEXT_BYTES 384u
+void tap_lag_text(const struct tap *t, const char *what, uint64_t lag,
+                  char out[TAP_TEXT_BYTES]);
+/* The same: bytes [from, to) were dropped before they could be sent. */
+void tap_gap_text(const struct tap *t, uint64_t from, uint64_t to,
+                  char out[TAP_TEXT_BYTES]);
+
 /* Arms a waiter of worker x->worker: for room (policy block), or for news
  * beyond pos. False: no memory. It is woken soon if the stream is gone, closed
  * or has what is waited for already. */

@@ -17,16 +17,6 @@ size_t view_ring_max(uint64_t bytes)
     return cap;
 }
 
-static bool charge(const struct view *v, size_t bytes)
-{
-    return hub_charge_view(v->tap->hub, bytes);
-}
-
-static void give_back(const struct view *v, size_t bytes)
-{
-    hub_discharge_view(v->tap->hub, bytes);
-}
-
 static struct frame *frame_at(const struct view *v, size_t i)
 {
     assert(i < v->frames_n);
@@ -35,7 +25,7 @@ static struct frame *frame_at(const struct view *v, size_t i)
 
 void view_free_ring(struct view *v)
 {
-    give_back(v, v->cap + v->frames_cap * sizeof *v->frames);
+    hub_discharge_view(v->tap->hub, v->cap + v->frames_cap * sizeof *v->frames);
     free(v->ring);
     free(v->frames);
     v->ring = NULL;
@@ -52,11 +42,11 @@ static bool grow_frames(struct view *v)
 {
     size_t cap = v->frames_cap ? v->frames_cap * 2 : FRAMES_MIN;
     size_t more = (cap - v->frames_cap) * sizeof *v->frames;
-    if (!charge(v, more))
+    if (!hub_charge_view(v->tap->hub, more))
         return false;
     struct frame *frames = malloc(cap * sizeof *frames);
     if (!frames) {
-        give_back(v, more);
+        hub_discharge_view(v->tap->hub, more);
         return false;
     }
     for (size_t i = 0; i < v->frames_n; i++)
@@ -93,11 +83,11 @@ void view_copy(const struct view *v, uint64_t view_pos, char *out, size_t len)
 static bool grow_ring(struct view *v)
 {
     size_t cap = v->cap ? v->cap * 2 : VIEW_BYTES_MIN;
-    if (!charge(v, cap - v->cap))
+    if (!hub_charge_view(v->tap->hub, cap - v->cap))
         return false;
     char *ring = malloc(cap);
     if (!ring) {
-        give_back(v, cap - v->cap);
+        hub_discharge_view(v->tap->hub, cap - v->cap);
         return false;
     }
     /* A byte keeps its place modulo the size. */

@@ -1,5 +1,5 @@
-/* Publishers on other threads wake the hub of a worker that sleeps. A wake that
- * is lost makes this test hang. */
+/* Publishers on other threads wake the hub of a worker that sleeps. After a
+ * wake that is lost the alarm ends this test. */
 #include "httpd/streams/stream_append.h"
 #include "tests/support/audience.h"
 
@@ -15,8 +15,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PUBLISHERS 2u
+#define PATIENCE_S 60u
 #define MESSAGES   20000u
 #define READERS    20u
 
@@ -93,6 +95,7 @@ static void sleeping_worker_is_woken_for_every_publish(void **state)
 
 int main(void)
 {
+    alarm(PATIENCE_S);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sleeping_worker_is_woken_for_every_publish),
     };
