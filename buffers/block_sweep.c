@@ -70,12 +70,19 @@ static bool is_out(const struct block *b)
     return s == BLOCK_LENT || s == BLOCK_BACK || s == BLOCK_BAD;
 }
 
+/* What streams keep is out for as long as they keep it. */
+static bool is_suspect(const struct block_pool *p, const struct block *b)
+{
+    return p->leak_ms > 0 && p->now_ms - b->lent_ms >= p->leak_ms &&
+           b->budget != BUDGET_STREAM;
+}
+
 static void look_for_leaks(struct block_pool *p)
 {
     uint64_t n[BLOCK_CLASSES] = {0};
     const struct block *oldest[BLOCK_CLASSES] = {0};
     for (const struct block *b = p->lent; b && is_out(b); b = b->lent_next) {
-        if (p->leak_ms == 0 || p->now_ms - b->lent_ms < p->leak_ms)
+        if (!is_suspect(p, b))
             continue;
         n[b->class]++;
         if (!oldest[b->class] || b->lent_ms <= oldest[b->class]->lent_ms)

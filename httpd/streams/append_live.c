@@ -14,6 +14,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define OPEN_BYTES_MAX 4u /* of UTF-8 */
 
 /* A publisher whose body has no end yet. What found no room although there was
  * some a moment ago is held until there is. */
@@ -27,6 +30,8 @@ struct live_body {
     uint64_t until_ms; /* of the wait under way; 0: none */
     bool close;
     bool empty_fine;
+    char open[OPEN_BYTES_MAX]; /* of text: a character that is not all there */
+    size_t open_n;
     bool came; /* some of a body */
     bool over; /* answered */
 };
@@ -49,17 +54,6 @@ static void refuse(struct live_body *b, const char *text)
     response_send_error(b->x, "%s", text);
 }
 
-/* The server ends: the publisher goes on elsewhere, from where this ended. */
-static void leave(struct hub_publisher *p)
-{
-    struct live_body *b =
-        (struct live_body *)((char *)p - offsetof(struct live_body, publisher));
-    if (b->over)
-        return;
-    refuse(b, "the server ends; what came before was appended");
-    exchange_wake(b->x);
-}
-
 static void wait_for_room(struct live_body *b)
 {
     if (b->waiter.tap)
@@ -72,13 +66,14 @@ static void wait_for_room(struct live_body *b)
         refuse(b, "out of memory");
 }
 
-static enum append_result append(struct live_body *b, struct str piece,
+static enum append_result append(struct live_body *b,
+                                 const struct str *messages, size_t n,
                                  bool close, struct append_outcome *ret)
 {
     struct worker *w = b->x->worker;
     struct append a = {
-        .messages = &piece,
-        .messages_n = piece.len > 0,
+        .messages = messages,
+        .messages_n = n,
         .close = close,
         .pool = &w->pool,
         .now_ms = hub_now_ms(w->hub),
@@ -86,22 +81,43 @@ static enum append_result append(struct live_body *b, struct str piece,
     enum append_result r = stream_append(b->stream, &a, ret);
     b->waiter.need = ret->need;
     b->tail = ret->tail;
-    if (r == APPEND_DONE)
+    switch (r) {
+    case APPEND_DONE:
         b->until_ms = 0;
-    if (r == APPEND_DONE || r == APPEND_FULL)
-        return r;
-    if (r == APPEND_REFUSED) {
+        break;
+    case APPEND_FULL:
+        break;
+    case APPEND_REFUSED:
         refuse(b, "the stream is full; what came before was appended");
-        return r;
-    }
-    if (r == APPEND_NO_MEMORY) {
+        break;
+    case APPEND_NO_MEMORY:
         refuse(b, "short of memory; what came before was appended");
-        return r;
+        break;
+    default:
+        b->over = true;
+        b->x->keep_alive = false;
+        answer_append(b->x, b->stream, &a, r, ret);
     }
-    b->over = true;
-    b->x->keep_alive = false;
-    answer_append(b->x, b->stream, &a, r, ret);
     return r;
+}
+
+/* One that is silent hears of an end, too. When the server goes, it goes on
+ * elsewhere, from where this ended. */
+static void look(struct hub_publisher *p)
+{
+    struct live_body *b =
+        (struct live_body *)((char *)p - offsetof(struct live_body, publisher));
+    struct stream_state now;
+    struct append_outcome outcome;
+    stream_look(b->stream, &now);
+    if (b->over)
+        return;
+    if (b->x->worker->draining)
+        refuse(b, "the server ends; what came before was appended");
+    else if (now.gone || now.closed)
+        (void)append(b, NULL, 0, false, &outcome);
+    if (b->over)
+        exchange_wake(b->x);
 }
 
 /* True: nothing is held any more. */
@@ -110,7 +126,8 @@ static bool let_go(struct live_body *b)
     struct append_outcome outcome;
     if (b->held.len == 0)
         return true;
-    if (append(b, bytes_view(&b->held), false, &outcome) != APPEND_DONE)
+    struct str held = bytes_view(&b->held);
+    if (append(b, &held, 1, false, &outcome) != APPEND_DONE)
         return false;
     bytes_reset(&b->held);
     return true;
@@ -119,13 +136,16 @@ static bool let_go(struct live_body *b)
 static void finish(struct live_body *b)
 {
     struct append_outcome outcome;
-    struct str nothing = {0};
+    struct str rest = {b->open, b->open_n};
     if (!b->came && !b->close && !b->empty_fine) {
         b->over = true;
         answer_no_body(b->x);
         return;
     }
-    if (append(b, nothing, b->close, &outcome) != APPEND_DONE)
+    enum append_result r = append(b, &rest, rest.len > 0, b->close, &outcome);
+    if (r == APPEND_FULL)
+        refuse(b, "the stream is full; the last bytes were not appended");
+    if (r != APPEND_DONE)
         return;
     b->over = true;
     response_begin(b->x, 204);
@@ -166,16 +186,70 @@ static bool hold(struct live_body *b, struct str piece)
             exchange_charge_more(b->x, b->held.cap - cap));
 }
 
+/* Of a character that begins with it. */
+static size_t character_bytes(char first)
+{
+    unsigned char c = (unsigned char)first;
+    return c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+}
+
+static bool continues(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Bytes at the end that begin a character and do not end it. */
+static size_t open_bytes(struct str text)
+{
+    for (size_t n = 1; n < OPEN_BYTES_MAX && n <= text.len; n++) {
+        char c = text.at[text.len - n];
+        if (!continues(c))
+            return character_bytes(c) > n ? n : 0;
+    }
+    return 0;
+}
+
+/* Completes the character that the last piece left open; false: it lacks
+ * more. */
+static bool close_character(struct live_body *b, struct str *piece)
+{
+    if (b->open_n == 0)
+        return true;
+    size_t whole = character_bytes(b->open[0]);
+    while (b->open_n < whole && piece->len > 0 && continues(piece->at[0])) {
+        b->open[b->open_n++] = piece->at[0];
+        *piece = str_skip(*piece, 1);
+    }
+    return b->open_n == whole || piece->len > 0;
+}
+
+/* Text is appended in whole characters, wherever it was cut on its way: each
+ * piece is shown by itself. */
 static enum flow push(void *self, struct exchange *x, struct str piece)
 {
     struct live_body *b = self;
     struct append_outcome outcome;
+    struct str messages[2];
+    size_t n = 0;
     (void)x;
     if (b->over || piece.len == 0)
         return FLOW_DONE;
     b->came = true;
-    if (append(b, piece, false, &outcome) == APPEND_FULL && !hold(b, piece))
+    bool text = stream_kind(b->stream) == STREAM_TEXT;
+    if (text && !close_character(b, &piece))
+        return FLOW_DONE;
+    size_t open = text ? open_bytes(piece) : 0;
+    struct str whole = {piece.at, piece.len - open};
+    if (b->open_n > 0)
+        messages[n++] = (struct str){b->open, b->open_n};
+    if (whole.len > 0)
+        messages[n++] = whole;
+    if (n > 0 && append(b, messages, n, false, &outcome) == APPEND_FULL &&
+        !(hold(b, messages[0]) && (n == 1 || hold(b, messages[1]))))
         refuse(b, "short of memory; what came before was appended");
+    b->open_n = open;
+    if (open > 0)
+        memcpy(b->open, piece.at + whole.len, open);
     return FLOW_DONE;
 }
 
@@ -219,7 +293,7 @@ void append_live(struct exchange *x, struct stream *s, bool close,
     b->close = close;
     b->empty_fine = empty_fine;
     bytes_init(&b->held, READ_BODY_BYTES);
-    b->publisher.leave = leave;
+    b->publisher.look = look;
     hub_publisher_in(x->worker->hub, &b->publisher);
     x->body_pauses = true;
     if (x->route->config->user_timeout_ms > 0)

@@ -45,6 +45,10 @@ static bool first_config(struct exchange *x, struct str name,
                          struct stream_config *ret)
 {
     bool life_given;
+    if (request_header_named(&x->req, STR("Stream-Forked-From")).at) {
+        response_error(x, 400, "forks are made by PUT of a strict mount");
+        return false;
+    }
     *ret = (struct stream_config){.name = name, .content_type = first_type(x)};
     return request_life(x, &ret->life, &life_given) &&
            request_bounds(x, &ret->bounds);

@@ -109,7 +109,8 @@ static void answer_outside(struct exchange *x, struct stream *s,
         response_headerf(x, "Content-Range", "bytes */%" PRIu64, now->tail);
     put_offset(x, "Stream-Earliest-Offset", now->first);
     put_next_offset(x, now->tail);
-    response_send_error(x, "the stream has nothing there");
+    response_send_error(x, "the stream has nothing there; it has what lies "
+                           "between the two offsets");
 }
 
 /* Of bytes from the first on, which never change: what came before stands. */

@@ -228,6 +228,12 @@ static void read_finite(struct exchange *x, struct stream *s,
         stream_unref(s);
 }
 
+/* Whether it came before its publisher, or as it came: it wants all. */
+static bool asks_to_wait(const struct exchange *x)
+{
+    return query_get(request_str(&x->req, x->req.query), STR("wait")).at;
+}
+
 /* A reader that waited for the stream has missed nothing of it. */
 static void read_found(struct exchange *x, struct stream *s, bool waited)
 {
@@ -236,7 +242,7 @@ static void read_found(struct exchange *x, struct stream *s, bool waited)
         stream_unref(s);
         return;
     }
-    want.waited = waited;
+    want.waited = waited || asks_to_wait(x);
     if (websocket_wanted(&x->req)) {
         read_websocket(x, s, &want);
         return;
@@ -255,6 +261,8 @@ static void read_waited(struct exchange *x, struct stream *s)
 {
     if (s)
         read_found(x, s, true);
+    else if (x->worker->draining)
+        response_error(x, 503, "the server ends; come again");
     else
         response_error(x, 404, "the stream did not come in time");
 }

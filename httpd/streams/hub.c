@@ -260,20 +260,17 @@ void hub_publisher_out(struct hub_publisher *p)
     p->link = NULL;
 }
 
-static void send_publishers_home(struct hub *h)
+/* None goes out while it looks. */
+static void look_at_publishers(struct hub *h)
 {
-    while (h->publishers) {
-        struct hub_publisher *p = h->publishers;
-        hub_publisher_out(p);
-        p->leave(p);
-    }
+    for (struct hub_publisher *p = h->publishers; p; p = p->next)
+        p->look(p);
 }
 
 void hub_sweep(struct hub *h, uint64_t now_ms)
 {
     budget_purse_settle(&h->newcomers);
-    if (h->worker->draining)
-        send_publishers_home(h);
+    look_at_publishers(h);
     for (size_t i = 0; i < HUB_BUCKETS; i++) {
         struct tap *next;
         for (struct tap *t = h->buckets[i]; t; t = next) {

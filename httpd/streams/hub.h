@@ -45,12 +45,12 @@ void hub_take_back(struct hub *h, void *what, size_t bytes);
  * first worker also sweeps the registry. */
 void hub_sweep(struct hub *h, uint64_t now_ms);
 
-/* A publisher whose body has no end by itself. When the worker drains, leave()
- * is called once, with the publisher taken out. */
+/* A publisher whose body has no end by itself: asked in each sweep of the
+ * worker to look whether there is reason to end it. */
 struct hub_publisher {
     struct hub_publisher *next;
     struct hub_publisher **link; /* NULL: not in */
-    void (*leave)(struct hub_publisher *p);
+    void (*look)(struct hub_publisher *p);
 };
 
 void hub_publisher_in(struct hub *h, struct hub_publisher *p);

@@ -47,6 +47,7 @@ static struct str comma_of(struct str list)
 struct begin {
     struct str offsets;
     struct str comma; /* between them */
+    bool resumes;     /* there were offsets */
     struct stream_from from;
 };
 
@@ -59,6 +60,7 @@ static bool read_begin(struct exchange *x, struct begin *ret)
     if (ret->offsets.len == 0)
         ret->offsets = query_get(query, STR("offsets"));
     ret->comma = comma_of(ret->offsets);
+    ret->resumes = ret->offsets.len > 0;
     if (!request_param(x, STR("from"), text, sizeof text, &word))
         return false;
     if (!word.at)
@@ -80,7 +82,7 @@ static bool position(struct exchange *x, struct stream *s, struct begin *begin,
                      uint64_t *ret)
 {
     struct stream_state now;
-    if (begin->offsets.len == 0) {
+    if (!begin->resumes) {
         *ret = stream_from_pos(s, &begin->from, hub_now_ms(x->worker->hub));
         return true;
     }

@@ -100,6 +100,23 @@ static void make_way(struct stream *s, uint64_t bytes, uint64_t messages_n)
     stream_drop(s, pos);
 }
 
+/* Where memory is short the oldest goes, a block's worth at a time; but not all
+ * of it for what others would take. */
+#define OWN_DROP_BYTES BLOCK_64K_BYTES
+#define OWN_DROPS_MAX  4u
+
+static bool drop_own(struct stream *s, uint64_t bytes)
+{
+    struct store *store = s->store;
+    uint64_t some = bytes > OWN_DROP_BYTES ? bytes : OWN_DROP_BYTES;
+    if (s->bounds.policy != POLICY_DROP_OLDEST || store->end == store->first)
+        return false;
+    stream_drop(s, store->end - store->first <= some
+                       ? store->end
+                       : store->ops->message_end(store, store->first + some));
+    return true;
+}
+
 static enum append_result store_messages(struct stream *s,
                                          const struct append *a, uint64_t bytes)
 {
@@ -114,6 +131,10 @@ static enum append_result store_messages(struct stream *s,
         r = store->ops->append(store, a->pool, a->messages, a->messages_n,
                                suffix);
     }
+    for (unsigned n = 0;
+         r == FLOW_NO_MEMORY && n < OWN_DROPS_MAX && drop_own(s, bytes); n++)
+        r = store->ops->append(store, a->pool, a->messages, a->messages_n,
+                               suffix);
     if (r != FLOW_DONE)
         return s->bounds.policy == POLICY_GROW ? APPEND_REFUSED
                                                : APPEND_NO_MEMORY;
@@ -151,11 +172,15 @@ static void keep_seq(struct stream *s, struct str seq)
     s->seq_len = seq.len;
 }
 
-static enum append_result check_closed(struct stream *s, const struct append *a)
+static enum append_result check_closed(struct stream *s, const struct append *a,
+                                       struct append_outcome *ret)
 {
     bool producer = a->producer.id.at != NULL;
-    if (producer && producers_closed_by(&s->producers, &a->producer))
+    if (producer && producers_closed_by(&s->producers, &a->producer)) {
+        ret->epoch = a->producer.epoch;
+        ret->seq = a->producer.seq;
         return APPEND_DUPLICATE;
+    }
     if (!producer && a->close && a->messages_n == 0)
         return APPEND_DUPLICATE;
     return APPEND_CLOSED;
@@ -168,7 +193,7 @@ static enum append_result check(struct stream *s, const struct append *a,
     if (s->gone)
         return APPEND_GONE;
     if (s->closed)
-        return check_closed(s, a);
+        return check_closed(s, a, ret);
     if (a->content_type.at &&
         !media_type_same(a->content_type, s->content_type))
         return APPEND_TYPE;

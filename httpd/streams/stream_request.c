@@ -46,8 +46,7 @@ static bool refuse_token(struct exchange *x, enum token_verdict v)
     response_begin(x, (int)token_status(v));
     if (challenge)
         response_header(x, "WWW-Authenticate", str_from(challenge));
-    response_header(x, "Content-Type", STR("text/plain; charset=utf-8"));
-    response_send_bytes(x, str_from(token_advice(v)));
+    response_send_error(x, "%s", token_advice(v));
     return false;
 }
 

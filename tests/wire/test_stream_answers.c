@@ -88,6 +88,53 @@ static void range_of_another_stream_is_not_taken(void **state)
     stream_expect(&server, "GET /s/a", same, NULL, 200);
 }
 
+static void range_is_of_the_bytes_from_the_first_on(void **state)
+{
+    struct answer a;
+    char same[160];
+    (void)state;
+    stream_expect(&server, "POST /s/j", JSON_TYPE, "[1,2]", 204);
+    stream_expect(&server, "GET /s/j", "Range: bytes=1-\r\n", NULL, 200);
+    stream_expect(&server, "POST /s/a", TEXT_TYPE "Stream-Max-Messages: 1\r\n",
+                  "one", 204);
+    stream_ask(&server, "GET /s/a", "Range: bytes=1-\r\n", NULL, &a);
+    assert_int_equal(a.status, 206);
+    assert_true(answer_lists(&a, "Vary", "Accept"));
+    snprintf(same, sizeof same, "Range: bytes=3-\r\nIf-Range: %s\r\n",
+             answer_field(&a, "ETag"));
+    answer_fini(&a);
+    stream_expect(&server, "GET /s/a?from=start", "Range: bytes=1-\r\n", NULL,
+                  200);
+    stream_expect(&server, "POST /s/a", "", "two", 204);
+    stream_expect(&server, "GET /s/a", same, NULL, 206);
+    stream_ask(&server, "GET /s/a", "", NULL,
+               &a); /* from 3 on, not the whole */
+    snprintf(same, sizeof same, "Range: bytes=3-\r\nIf-Range: %s\r\n",
+             answer_field(&a, "ETag"));
+    answer_fini(&a);
+    stream_expect(&server, "GET /s/a", same, NULL, 200);
+}
+
+static void head_of_a_part_says_no_length(void **state)
+{
+    static const char *const parts[] = {
+        "HEAD /s/a?offset=" OFFSET("0000000000000001"), "HEAD /s/a?live=raw",
+        "HEAD /s/a?from=-1"};
+    struct answer a;
+    (void)state;
+    stream_post(&server, "/s/a", "one");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        stream_ask(&server, parts[i], "", NULL, &a);
+        assert_int_equal(a.status, 200);
+        assert_null(answer_field(&a, "Content-Length"));
+        assert_null(answer_field(&a, "Transfer-Encoding"));
+        answer_fini(&a);
+    }
+    stream_ask(&server, "HEAD /s/a", "Accept: text/event-stream\r\n", NULL, &a);
+    assert_null(answer_field(&a, "Content-Length"));
+    answer_fini(&a);
+}
+
 static void range_outside_says_what_there_is(void **state)
 {
     struct answer a;
@@ -368,6 +415,8 @@ int main(void)
         TEST(range_of_a_growing_stream_has_no_total),
         TEST(range_of_a_closed_stream_has_its_total),
         TEST(range_of_another_stream_is_not_taken),
+        TEST(range_is_of_the_bytes_from_the_first_on),
+        TEST(head_of_a_part_says_no_length),
         TEST(range_outside_says_what_there_is),
         TEST(range_before_what_is_kept_is_416),
         TEST(range_that_cannot_be_is_left_out),

@@ -84,6 +84,29 @@ static void what_is_for_one_stream_is_400(void **state)
     }
 }
 
+static void rest_of_a_json_message_comes_as_text(void **state)
+{
+    struct live l;
+    (void)state;
+    stream_expect(&server, "POST /s/j", JSON_TYPE, "{\"x\":1}", 204);
+    live_open(&l, server.port, "/s/?streams=j", "Last-Event-ID: 3\r\n");
+    live_expect_somewhere(&l, "\"text\":\"\\\":1}\"}\n");
+    live_close(&l);
+}
+
+static void offsets_are_one_for_each_stream(void **state)
+{
+    struct answer a;
+    (void)state;
+    stream_expect(&server, "GET /s/?streams=a,b&offsets=3,3,3", "", NULL, 400);
+    stream_expect(&server, "GET /s/?streams=a,b&offsets=3", "", NULL, 400);
+    stream_ask(&server, "GET /s/?streams=a,b&offsets=3,4", "", NULL, &a);
+    assert_int_equal(a.status, 410);
+    assert_string_equal(answer_field(&a, "Stream-Next-Offset"),
+                        OFFSET("0000000000000003"));
+    answer_fini(&a);
+}
+
 static void one_connection_follows_64_streams(void **state)
 {
     char target[512];
@@ -132,6 +155,8 @@ int main(void)
         TEST(comma_beside_plain_ones_belongs_to_a_name),
         TEST(stream_that_is_missing_is_named),
         TEST(what_is_for_one_stream_is_400),
+        TEST(rest_of_a_json_message_comes_as_text),
+        TEST(offsets_are_one_for_each_stream),
         TEST(one_connection_follows_64_streams),
         TEST(who_has_all_of_closed_streams_is_told_not_to_come_again),
     };

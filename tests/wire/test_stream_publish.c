@@ -405,6 +405,150 @@ static void deleting_ends_readers_and_publishers(void **state)
     live_close(&sse);
 }
 
+static void silent_publisher_hears_of_an_end(void **state)
+{
+    struct wire gone;
+    struct wire closed;
+    struct answer a;
+    (void)state;
+    stream_start(&server);
+    begin_chunked(&gone, "POST /s/a", TEXT_TYPE);
+    begin_chunked(&closed, "POST /s/b", TEXT_TYPE);
+    wire_text(&closed, "1\r\nx\r\n");
+    wire_expect_quiet(&closed, 50);
+    stream_expect(&server, "DELETE /s/a", "", NULL, 204);
+    stream_expect(&server, "POST /s/b", CLOSE, "", 204);
+    wire_answer(&gone, &a);
+    assert_int_equal(a.status, 404);
+    answer_fini(&a);
+    wire_answer(&closed, &a);
+    assert_int_equal(a.status, 409);
+    assert_string_equal(answer_field(&a, "Stream-Next-Offset"),
+                        OFFSET("0000000000000001"));
+    answer_fini(&a);
+    wire_close(&gone);
+    wire_close(&closed);
+}
+
+static void text_is_appended_in_whole_characters(void **state)
+{
+    struct wire w;
+    struct live l;
+    (void)state;
+    stream_start(&server);
+    begin_chunked(&w, "POST /s/a", TEXT_TYPE);
+    wire_expect_quiet(&w, 50);
+    live_open(&l, server.port, "/s/a?live=sse&from=start", "");
+    wire_text(&w, "3\r\nab\xe2\r\n");
+    live_expect_somewhere(&l,
+                          "data: ab\nid: " OFFSET("0000000000000002") "\n\n");
+    wire_text(&w, "1\r\n\x82\r\n"); /* not yet all of it */
+    live_expect_quiet(&l, 50);
+    wire_text(&w, "3\r\n\xac"
+                  "cd\r\n");
+    live_expect_somewhere(&l, "data: \xe2\x82\xac\n");
+    live_expect_somewhere(&l, "data: cd\n");
+    wire_text(&w, "2\r\ne\xf0\r\n"); /* never is */
+    live_expect_somewhere(&l, "data: e\n");
+    end_chunked(&w, 204);
+    wire_close(&w);
+    live_close(&l);
+    assert_int_equal(stream_tail(&server, "/s/a"), 9);
+    stream_expect_body(&server, "GET /s/a",
+                       "ab\xe2\x82\xac"
+                       "cde\xf0");
+}
+
+static void refused_live_publisher_is_told_how_far_it_got(void **state)
+{
+    struct wire w;
+    struct answer a;
+    char piece[2100];
+    (void)state;
+    server_start(&server, FRIENDLY(" stream_bytes = 4k\n policy = reject"), "");
+    begin_chunked(&w, "POST /s/a", "");
+    memset(piece, 'x', sizeof piece);
+    memcpy(piece, "7d0\r\n", 5);
+    memcpy(piece + 5 + 2000, "\r\n", 3);
+    for (int i = 0; i < 3; i++) {
+        wire_text(&w, piece);
+        server_sleep(50);
+    }
+    wire_answer(&w, &a);
+    assert_int_equal(a.status, 503);
+    assert_string_equal(answer_field(&a, "Stream-Next-Offset"),
+                        OFFSET("0000000000004000"));
+    answer_fini(&a);
+    wire_close(&w);
+    assert_int_equal(stream_tail(&server, "/s/a"), 4000);
+}
+
+/* Who loses the name adds to a stream of another kind, or is refused. */
+static void first_appends_of_two_kinds_do_not_mix(void **state)
+{
+    static const char of_json[] = "{\"a\":1}";
+    static const char of_text[] = "not json";
+    (void)state;
+    stream_start(&server);
+    for (int i = 0; i < 300; i++) {
+        struct wire w[2];
+        struct answer a;
+        char line[64];
+        char request[2][256];
+        snprintf(request[0], sizeof request[0],
+                 "POST /s/n%d HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE
+                 "Content-Length: %zu\r\n\r\n%s",
+                 i, sizeof of_json - 1, of_json);
+        snprintf(request[1], sizeof request[1],
+                 "POST /s/n%d HTTP/1.1\r\nHost: localhost\r\n" FORM_TYPE
+                 "Content-Length: %zu\r\n\r\n%s",
+                 i, sizeof of_text - 1, of_text);
+        wire_open(&w[0], server.port);
+        wire_open(&w[1], server.port);
+        wire_text(&w[i % 2], request[i % 2]);
+        wire_text(&w[1 - i % 2], request[1 - i % 2]);
+        for (int k = 0; k < 2; k++) {
+            wire_answer(&w[k], &a);
+            answer_fini(&a);
+            wire_close(&w[k]);
+        }
+        snprintf(line, sizeof line, "GET /s/n%d", i);
+        stream_ask(&server, line, "", NULL, &a);
+        if (strcmp(answer_field(&a, "Content-Type"), "application/json") == 0)
+            assert_string_equal(a.body, "[{\"a\":1}]");
+        else
+            assert_int_equal(strncmp(a.body, of_text, 8), 0);
+        answer_fini(&a);
+    }
+}
+
+static void retry_of_the_closing_append_has_its_sequence(void **state)
+{
+#define CLOSING                                                                \
+    "Producer-Id: p\r\nProducer-Epoch: 3\r\nProducer-Seq: 0\r\n" CLOSE
+    struct answer a;
+    (void)state;
+    stream_start(&server);
+    stream_expect(&server, "POST /s/a", CLOSING, "x", 200);
+    stream_ask(&server, "POST /s/a", CLOSING, "x", &a);
+    assert_int_equal(a.status, 204);
+    assert_string_equal(answer_field(&a, "Producer-Epoch"), "3");
+    assert_string_equal(answer_field(&a, "Producer-Seq"), "0");
+    answer_fini(&a);
+}
+
+static void duplicate_keeps_a_stream_alive(void **state)
+{
+#define FIRST "Producer-Id: p\r\nProducer-Epoch: 0\r\nProducer-Seq: 0\r\n"
+    (void)state;
+    stream_start(&server);
+    stream_expect(&server, "POST /s/a", FIRST "Stream-TTL: 2\r\n", "x", 200);
+    server_sleep(1300);
+    stream_expect(&server, "POST /s/a", FIRST, "x", 204);
+    server_sleep(1300);
+    stream_expect(&server, "HEAD /s/a", "", NULL, 200);
+}
+
 static void sequence_must_grow(void **state)
 {
     (void)state;
@@ -486,6 +630,12 @@ int main(void)
         TEST(first_append_that_is_refused_makes_no_stream),
         TEST(empty_body_appends_nothing),
         TEST(deleting_ends_readers_and_publishers),
+        TEST(silent_publisher_hears_of_an_end),
+        TEST(text_is_appended_in_whole_characters),
+        TEST(refused_live_publisher_is_told_how_far_it_got),
+        TEST(first_appends_of_two_kinds_do_not_mix),
+        TEST(retry_of_the_closing_append_has_its_sequence),
+        TEST(duplicate_keeps_a_stream_alive),
         TEST(sequence_must_grow),
         TEST(producer_that_repeats_itself_appends_once),
         TEST(appends_of_one_connection_stay_in_order),
