@@ -34,11 +34,14 @@ static void complain(struct trial *t, const char *what, const struct fan *f)
 
 static void fill(struct trial *t, char *at, size_t n)
 {
-    unsigned letter = (unsigned)dice_roll(&t->dice);
+    static const char digits[] = "123456789";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    bool json = t->kind == STREAM_JSON;
+    const char *from = json ? digits : letters;
+    size_t from_n = json ? 9 : 26;
+    size_t first = (size_t)dice_roll(&t->dice);
     for (size_t i = 0; i < n; i++)
-        at[i] = t->kind == STREAM_JSON
-                    ? "123456789"[(letter + i) % 9]
-                    : "abcdefghijklmnopqrstuvwxyz"[(letter + i * i) % 26];
+        at[i] = from[(first + i * i) % from_n];
 }
 
 static size_t message_bytes(struct trial *t)
