@@ -97,8 +97,8 @@ struct block_class_stats {
     uint64_t lend_max;
     uint64_t window_peak; /* most in use since the last stats that asked */
     uint64_t bytes;       /* in use and kept, heads among them */
-    uint64_t suspects;    /* tracked blocks out for longer than leak_ms */
-    const char *suspect;  /* who borrowed the oldest of them, or NULL */
+    uint64_t suspects;   /* tracked, out for longer than leak_ms, no stream's */
+    const char *suspect; /* who borrowed the oldest of them, or NULL */
 };
 
 struct block_pool_stats {

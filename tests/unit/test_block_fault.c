@@ -322,6 +322,20 @@ static void a_block_out_for_long_is_suspected(void **state)
     assert_int_equal(f->faults_n, 0);
 }
 
+static void what_streams_keep_is_no_suspect(void **state)
+{
+    struct fixture *f = *state;
+    struct block_pool_stats s;
+    block_pool_sweep(&f->pool, 1);
+    struct block *kept =
+        block_pool_get(&f->pool, BLOCK_4K, BUDGET_STREAM, "test");
+    assert_non_null(kept);
+    block_pool_sweep(&f->pool, 1000000);
+    block_pool_stats(&f->pool, false, &s);
+    assert_int_equal(s.class[BLOCK_4K].suspects, 0);
+    put(f, kept);
+}
+
 static void in_a_release_one_block_of_a_sample_is_watched(void **state)
 {
     struct fixture *f = *state;
@@ -412,6 +426,7 @@ int main(void)
         ENDS_POOL(a_leak_that_was_not_tracked_is_told_without_a_name),
         TEST(what_was_lent_before_the_first_sweep_is_young_then),
         TEST(a_block_out_for_long_is_suspected),
+        TEST(what_streams_keep_is_no_suspect),
         TEST(in_a_release_one_block_of_a_sample_is_watched),
         TEST(in_a_release_a_sampled_block_shows_a_late_write),
         TEST(without_a_listener_a_fault_ends_the_program),

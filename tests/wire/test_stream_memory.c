@@ -2,6 +2,7 @@
 #include "tests/support/streaming.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,6 +183,19 @@ static void new_producers_are_refused_and_append_nothing(void **state)
     assert_int_equal(stream_tail(&server, "/s/a"), 2 + n);
 }
 
+static void oldest_goes_where_memory_is_short(void **state)
+{
+    static char piece[20001];
+    (void)state;
+    assert_int_equal(server_stop(&server, SIGTERM), 0);
+    server_start(&server, "memory_max = 1m\n" FRIENDLY(""), "");
+    memset(piece, 'm', sizeof piece - 1);
+    for (int i = 0; i < 100; i++)
+        stream_expect(&server, "POST /s/a", "", piece, 204);
+    assert_int_equal(stream_tail(&server, "/s/a"), 2000000);
+    assert_in_range(stream_first(&server, "/s/a"), 1000000, 1980000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -189,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(new_readers_are_refused_until_others_leave),
         TEST(new_producers_are_refused_and_append_nothing),
+        TEST(oldest_goes_where_memory_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
