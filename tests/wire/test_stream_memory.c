@@ -188,7 +188,7 @@ static void oldest_goes_where_memory_is_short(void **state)
     static char piece[20001];
     (void)state;
     assert_int_equal(server_stop(&server, SIGTERM), 0);
-    server_start(&server, "memory_max = 1m\n" FRIENDLY(""), "");
+    server_start(&server, "memory_max = 1m\nworkers = 1\n" FRIENDLY(""), "");
     memset(piece, 'm', sizeof piece - 1);
     for (int i = 0; i < 100; i++)
         stream_expect(&server, "POST /s/a", "", piece, 204);
