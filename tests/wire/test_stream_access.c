@@ -65,7 +65,12 @@ static void every_address_of_this_machine_itself_is_allowed(void **state)
     wire_close(&w);
 }
 
-#define CROSS_SITE "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+static const char embedded[] = "Host: localhost\r\n"
+                               "Sec-Fetch-Site: cross-site\r\n"
+                               "Sec-Fetch-Mode: no-cors\r\n";
+static const char linked[] = "Host: localhost\r\n"
+                             "Sec-Fetch-Site: cross-site\r\n"
+                             "Sec-Fetch-Mode: navigate\r\n";
 
 static void page_of_elsewhere_is_not_of_this_machine(void **state)
 {
@@ -76,13 +81,13 @@ static void page_of_elsewhere_is_not_of_this_machine(void **state)
         "Host: localhost\r\nOrigin: https://localhost.evil.test:8080\r\n",
         "Host: localhost\r\nOrigin: null\r\n",
         "Host: evil.test\r\nOrigin: http://localhost\r\n",
-        CROSS_SITE "Sec-Fetch-Mode: no-cors\r\n",
+        embedded,
     };
     static const char *const own[] = {
         "Host: 127.0.0.1:8080\r\n",
         "Host: [::1]\r\nOrigin: http://localhost:3000\r\n",
         "Host: localhost\r\nOrigin: https://127.0.0.1\r\n",
-        CROSS_SITE "Sec-Fetch-Mode: navigate\r\n",
+        linked,
         "Host: localhost\r\nSec-Fetch-Site: same-origin\r\n",
     };
     static const char *const asks[] = {"GET /s/a", "GET /s/",
