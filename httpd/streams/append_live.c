@@ -109,9 +109,9 @@ static void look(struct hub_publisher *p)
         (struct live_body *)((char *)p - offsetof(struct live_body, publisher));
     struct stream_state now;
     struct append_outcome outcome;
-    stream_look(b->stream, &now);
     if (b->over)
         return;
+    stream_look(b->stream, &now);
     if (b->x->worker->draining)
         refuse(b, "the server ends; what came before was appended");
     else if (now.gone || now.closed)

@@ -204,9 +204,10 @@ static void check_progress(struct many *m, uint64_t now_ms)
     m->moved_bytes = moved;
     for (size_t i = 0; i < m->n; i++) {
         struct many_stream *s = &m->streams[i];
+        if (!tap_stops_publishers(s->tap, m->stuck_since_ms, now_ms))
+            continue;
         lag = lag_of(s);
-        if (lag > 0 &&
-            tap_stops_publishers(s->tap, m->stuck_since_ms, now_ms)) {
+        if (lag > 0) {
             drop(m, s, lag);
             return;
         }
